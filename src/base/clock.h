@@ -1,0 +1,15 @@
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+/* Monotonic time. */
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+#endif
