@@ -1,0 +1,122 @@
+#ifndef KERNELS_KERNELS_LIST_H
+#define KERNELS_KERNELS_LIST_H
+/* Every kernel variant there is, one line each, slowest first within an operation. The table (dispatch.c), the tests
+ * and the benches all expand these lists: what is not listed cannot be used, what is listed cannot go untested.
+ *
+ *   S(isa, mr, nr, need)         the tile of a level: its pack_* and gemm_* variants belong together
+ *   V(operation, isa, need)      function operation_isa, usable when all features of [need] are allowed
+ *   D(type, name, isa, need)     function dequant_name_isa for tensors of [type] */
+
+#include "kernels/kernels.h"
+
+#define NEED_C 0
+#define NEED_AVX2 CPU_AVX2
+#define NEED_AVXVNNI (CPU_AVX2 | CPU_AVX_VNNI)
+#define NEED_AVX512 (CPU_AVX2 | CPU_AVX512 | CPU_AVX512_VNNI)
+#define NEED_NEON CPU_NEON
+#define NEED_NEONDOT (CPU_NEON | CPU_NEON_DOT)
+
+#define GEMM_SHAPES_C(S) S(c, 4, 8, NEED_C)
+
+#define KERNEL_VARIANTS_C(V)                                                                       \
+    V(quantize_row, c, NEED_C)                                                                     \
+    V(pack_tile_q8, c, NEED_C)                                                                     \
+    V(pack_panel_q8, c, NEED_C)                                                                    \
+    V(gemm_q8, c, NEED_C)                                                                          \
+    V(gemm_f32, c, NEED_C)                                                                         \
+    V(rms_norm, c, NEED_C)                                                                         \
+    V(rope_interleaved, c, NEED_C)                                                                 \
+    V(rope_half, c, NEED_C)                                                                        \
+    V(swiglu, c, NEED_C)                                                                           \
+    V(attention_block, c, NEED_C)                                                                  \
+    V(max_sum_exp, c, NEED_C)                                                                      \
+    V(axpy, c, NEED_C)
+
+#define DEQUANT_VARIANTS_C(D)                                                                      \
+    D(TENSOR_F32, f32, c, NEED_C)                                                                  \
+    D(TENSOR_F16, f16, c, NEED_C)                                                                  \
+    D(TENSOR_BF16, bf16, c, NEED_C)                                                                \
+    D(TENSOR_Q8_0, q8_0, c, NEED_C)                                                                \
+    D(TENSOR_Q4_0, q4_0, c, NEED_C)                                                                \
+    D(TENSOR_Q4_1, q4_1, c, NEED_C)                                                                \
+    D(TENSOR_Q5_0, q5_0, c, NEED_C)                                                                \
+    D(TENSOR_Q5_1, q5_1, c, NEED_C)                                                                \
+    D(TENSOR_Q4_K, q4_k, c, NEED_C)                                                                \
+    D(TENSOR_Q5_K, q5_k, c, NEED_C)                                                                \
+    D(TENSOR_Q6_K, q6_k, c, NEED_C)
+
+#if defined(__x86_64__)
+#define GEMM_SHAPES_ARCH(S)                                                                        \
+    S(avx2, 6, 16, NEED_AVX2)                                                                      \
+    S(avxvnni, 6, 16, NEED_AVXVNNI)                                                                \
+    S(avx512, 12, 32, NEED_AVX512)
+#define KERNEL_VARIANTS_ARCH(V)                                                                    \
+    V(quantize_row, avx2, NEED_AVX2)                                                               \
+    V(pack_tile_q8, avx2, NEED_AVX2)                                                               \
+    V(pack_panel_q8, avx2, NEED_AVX2)                                                              \
+    V(gemm_q8, avx2, NEED_AVX2)                                                                    \
+    V(gemm_f32, avx2, NEED_AVX2)                                                                   \
+    V(rms_norm, avx2, NEED_AVX2)                                                                   \
+    V(rope_interleaved, avx2, NEED_AVX2)                                                           \
+    V(rope_half, avx2, NEED_AVX2)                                                                  \
+    V(swiglu, avx2, NEED_AVX2)                                                                     \
+    V(attention_block, avx2, NEED_AVX2)                                                            \
+    V(max_sum_exp, avx2, NEED_AVX2)                                                                \
+    V(axpy, avx2, NEED_AVX2)                                                                       \
+    V(pack_tile_q8, avxvnni, NEED_AVXVNNI)                                                         \
+    V(pack_panel_q8, avxvnni, NEED_AVXVNNI)                                                        \
+    V(gemm_q8, avxvnni, NEED_AVXVNNI)                                                              \
+    V(quantize_row, avx512, NEED_AVX512)                                                           \
+    V(pack_tile_q8, avx512, NEED_AVX512)                                                           \
+    V(pack_panel_q8, avx512, NEED_AVX512)                                                          \
+    V(gemm_q8, avx512, NEED_AVX512)                                                                \
+    V(gemm_f32, avx512, NEED_AVX512)                                                               \
+    V(rms_norm, avx512, NEED_AVX512)                                                               \
+    V(swiglu, avx512, NEED_AVX512)                                                                 \
+    V(attention_block, avx512, NEED_AVX512)                                                        \
+    V(max_sum_exp, avx512, NEED_AVX512)
+#define DEQUANT_VARIANTS_ARCH(D)                                                                   \
+    D(TENSOR_F16, f16, avx2, NEED_AVX2)                                                            \
+    D(TENSOR_Q8_0, q8_0, avx2, NEED_AVX2)                                                          \
+    D(TENSOR_Q4_0, q4_0, avx2, NEED_AVX2)                                                          \
+    D(TENSOR_Q4_1, q4_1, avx2, NEED_AVX2)                                                          \
+    D(TENSOR_Q5_0, q5_0, avx2, NEED_AVX2)                                                          \
+    D(TENSOR_Q5_1, q5_1, avx2, NEED_AVX2)                                                          \
+    D(TENSOR_Q4_K, q4_k, avx2, NEED_AVX2)                                                          \
+    D(TENSOR_Q5_K, q5_k, avx2, NEED_AVX2)                                                          \
+    D(TENSOR_Q6_K, q6_k, avx2, NEED_AVX2)                                                          \
+    D(TENSOR_F16, f16, avx512, NEED_AVX512)                                                        \
+    D(TENSOR_BF16, bf16, avx512, NEED_AVX512)                                                      \
+    D(TENSOR_Q8_0, q8_0, avx512, NEED_AVX512)                                                      \
+    D(TENSOR_Q4_0, q4_0, avx512, NEED_AVX512)                                                      \
+    D(TENSOR_Q4_1, q4_1, avx512, NEED_AVX512)                                                      \
+    D(TENSOR_Q5_0, q5_0, avx512, NEED_AVX512)                                                      \
+    D(TENSOR_Q5_1, q5_1, avx512, NEED_AVX512)                                                      \
+    D(TENSOR_Q4_K, q4_k, avx512, NEED_AVX512)                                                      \
+    D(TENSOR_Q5_K, q5_k, avx512, NEED_AVX512)                                                      \
+    D(TENSOR_Q6_K, q6_k, avx512, NEED_AVX512)
+#elif defined(__aarch64__)
+#define GEMM_SHAPES_ARCH(S)
+#define KERNEL_VARIANTS_ARCH(V)
+#define DEQUANT_VARIANTS_ARCH(D)
+#else
+#define GEMM_SHAPES_ARCH(S)
+#define KERNEL_VARIANTS_ARCH(V)
+#define DEQUANT_VARIANTS_ARCH(D)
+#endif
+
+#define GEMM_SHAPES(S) GEMM_SHAPES_C(S) GEMM_SHAPES_ARCH(S)
+#define KERNEL_VARIANTS(V) KERNEL_VARIANTS_C(V) KERNEL_VARIANTS_ARCH(V)
+#define DEQUANT_VARIANTS(D) DEQUANT_VARIANTS_C(D) DEQUANT_VARIANTS_ARCH(D)
+
+/* The declarations of all of them. */
+#define DECLARE_KERNEL(operation, isa, need) operation##_fn operation##_##isa;
+#define DECLARE_DEQUANT(type, name, isa, need) dequant_fn dequant_##name##_##isa;
+typedef rope_fn rope_interleaved_fn;
+typedef rope_fn rope_half_fn;
+KERNEL_VARIANTS(DECLARE_KERNEL)
+DEQUANT_VARIANTS(DECLARE_DEQUANT)
+#undef DECLARE_KERNEL
+#undef DECLARE_DEQUANT
+
+#endif

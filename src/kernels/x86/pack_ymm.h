@@ -1,0 +1,92 @@
+#ifndef KERNELS_PACK_YMM_H
+#define KERNELS_PACK_YMM_H
+/* Laying rows out for the tiles of 6 rows and panels of 16 outputs that AVX2 and 256-bit VNNI share. [offset] is 128 where
+ * the level's products want unsigned activations, else 0. */
+
+#include "kernels/kernels.h"
+
+#include <immintrin.h>
+
+enum { YMM_MR = 6, YMM_NR = 16 };
+
+/* 32 bytes of [n_rows] <= 8 rows that lie [stride] apart, the others zero, transposed in units of 4 bytes: units[u] has unit u
+ * of every row. */
+static inline void load_transposed(const int8_t *q, size_t stride, int n_rows, __m256i units[8])
+{
+    __m256i rows[8], pairs[8], quads[8];
+    for (int r = 0; r < 8; r++)
+        rows[r] = r < n_rows ? _mm256_loadu_si256((const void *)(q + (size_t)r * stride))
+                             : _mm256_setzero_si256();
+    for (int r = 0; r < 8; r += 2) {
+        pairs[r] = _mm256_unpacklo_epi32(rows[r], rows[r + 1]);
+        pairs[r + 1] = _mm256_unpackhi_epi32(rows[r], rows[r + 1]);
+    }
+    for (int b = 0; b < 8; b += 4) {
+        quads[b] = _mm256_unpacklo_epi64(pairs[b], pairs[b + 2]);
+        quads[b + 1] = _mm256_unpackhi_epi64(pairs[b], pairs[b + 2]);
+        quads[b + 2] = _mm256_unpacklo_epi64(pairs[b + 1], pairs[b + 3]);
+        quads[b + 3] = _mm256_unpackhi_epi64(pairs[b + 1], pairs[b + 3]);
+    }
+    for (int u = 0; u < 4; u++) {
+        units[u] = _mm256_permute2x128_si256(quads[u], quads[u + 4], 0x20);
+        units[u + 4] = _mm256_permute2x128_si256(quads[u], quads[u + 4], 0x31);
+    }
+}
+
+static inline void pack_tile_ymm(const struct quant_layout *layout, int n_rows, const int8_t *q,
+                                 const float *scales, int8_t *tile_q, float *tile_scales, int offset)
+{
+    const size_t k_pad = layout->k_pad, n_groups = layout->n_groups;
+    const __m256i flip = _mm256_set1_epi8((char)offset);
+    for (size_t k = 0; k < k_pad; k += 32) {
+        __m256i units[8];
+        load_transposed(q + k, k_pad, n_rows, units);
+        for (size_t u = 0; u < 8; u++) {
+            const __m256i unit = _mm256_xor_si256(units[u], flip);
+            int8_t *to = tile_q + (k / 4 + u) * YMM_MR * 4;
+            _mm_storeu_si128((void *)to, _mm256_castsi256_si128(unit));
+            _mm_storel_epi64((void *)(to + 16), _mm256_extracti128_si256(unit, 1));
+        }
+    }
+    for (size_t g = 0; g < n_groups; g++) {
+        for (size_t r = 0; r < YMM_MR; r++)
+            tile_scales[g * YMM_MR + r] = r < (size_t)n_rows ? scales[r * n_groups + g] : 0;
+    }
+}
+
+/* Outputs [8 * half, 8 * half + 8) of the panel, [n_rows] of which exist. */
+static inline void pack_half_ymm(const struct quant_layout *layout, int n_rows, const int8_t *q,
+                                 size_t half, const struct panel_q8 *panel, int offset)
+{
+    const size_t k_pad = layout->k_pad, group = layout->group;
+    const __m256i bytes_1 = _mm256_set1_epi8(1), words = _mm256_set1_epi16((short)-offset);
+    for (size_t g = 0; g < layout->n_groups; g++) {
+        __m256i start = _mm256_setzero_si256(); /* -offset times the sum of the weights */
+        for (size_t k = g * group; k < (g + 1) * group; k += 32) {
+            __m256i units[8];
+            load_transposed(q + k, k_pad, n_rows, units);
+            for (size_t u = 0; u < 8; u++) {
+                const __m256i pairs = _mm256_maddubs_epi16(bytes_1, units[u]);
+                start = _mm256_add_epi32(start, _mm256_madd_epi16(pairs, words));
+                _mm256_storeu_si256((void *)(panel->w + ((k / 4 + u) * YMM_NR + half * 8) * 4),
+                                    units[u]);
+            }
+        }
+        _mm256_storeu_si256((void *)(panel->start + g * YMM_NR + half * 8), start);
+    }
+}
+
+static inline void pack_panel_ymm(const struct quant_layout *layout, int n_rows, const int8_t *q,
+                                  const float *scales, const struct panel_q8 *panel, int offset)
+{
+    const size_t n_groups = layout->n_groups;
+    const int n_low = n_rows < 8 ? n_rows : 8;
+    pack_half_ymm(layout, n_low, q, 0, panel, offset);
+    pack_half_ymm(layout, n_rows - n_low, q + 8 * (size_t)layout->k_pad, 1, panel, offset);
+    for (size_t g = 0; g < n_groups; g++) {
+        for (size_t j = 0; j < YMM_NR; j++)
+            panel->scales[g * YMM_NR + j] = j < (size_t)n_rows ? scales[j * n_groups + g] : 0;
+    }
+}
+
+#endif
