@@ -1,0 +1,265 @@
+#include "text/template_table.h"
+
+#include "base/size.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+int rendered_append(struct rendered *rendered, enum span_kind kind, const char *text,
+                    size_t n_bytes, struct error *err)
+{
+    if (n_bytes == 0) {
+        return 0;
+    }
+    size_t from = rendered->text.n_bytes;
+    struct span *last = rendered->n_spans > 0 ? &rendered->spans[rendered->n_spans - 1] : NULL;
+    bool joins = last != NULL && last->kind == kind;
+    if (!joins && rendered->n_spans == rendered->capacity) {
+        size_t capacity = max_size(16, 2 * rendered->capacity);
+        struct span *spans = realloc(rendered->spans, capacity * sizeof(*spans));
+        if (spans == NULL) {
+            return fail_memory(err, capacity * sizeof(*spans), "a prompt's spans");
+        }
+        rendered->spans = spans;
+        rendered->capacity = capacity;
+        last = rendered->n_spans > 0 ? &spans[rendered->n_spans - 1] : NULL;
+    }
+    if (bytes_append(&rendered->text, text, n_bytes, err) < 0) {
+        return -1;
+    }
+    if (joins) {
+        last->to = from + n_bytes;
+    } else {
+        rendered->spans[rendered->n_spans++] =
+            (struct span){.kind = kind, .from = from, .to = from + n_bytes};
+    }
+    return 0;
+}
+
+void rendered_clear(struct rendered *rendered)
+{
+    bytes_clear(&rendered->text);
+    rendered->n_spans = 0;
+    rendered->bos = false;
+}
+
+void rendered_deinit(struct rendered *rendered)
+{
+    bytes_deinit(&rendered->text);
+    free(rendered->spans);
+    *rendered = (struct rendered){0};
+}
+
+const char *template_name(const struct template *template)
+{
+    return template->name;
+}
+
+const struct template *template_at(size_t i)
+{
+    size_t n = 0;
+    while (n < i && template_rows[n].name != NULL) {
+        n++;
+    }
+    return template_rows[n].name != NULL ? &template_rows[n] : NULL;
+}
+
+/* "plain, chatml, ..." into [to]. */
+static void list_names(char *to, size_t capacity)
+{
+    size_t n = 0;
+    for (size_t i = 0; template_at(i) != NULL; i++) {
+        const char *name = template_at(i)->name;
+        size_t length = strlen(name);
+        if (n + length + 3 > capacity) {
+            break;
+        }
+        memcpy(to + n, i > 0 ? ", " : "", i > 0 ? 2 : 0);
+        n += i > 0 ? 2 : 0;
+        memcpy(to + n, name, length);
+        n += length;
+    }
+    to[n] = '\0';
+}
+
+int template_find(const char *name, const struct template **template, struct error *err)
+{
+    for (size_t i = 0; (*template = template_at(i)) != NULL; i++) {
+        if (strcmp((*template)->name, name) == 0) {
+            return 0;
+        }
+    }
+    char names[440];
+    list_names(names, sizeof(names));
+    return fail(err, ERROR_USAGE, "no template \"%.40s\"; there are: %s", name, names);
+}
+
+static bool contains(const struct template_source *source, const char *mark)
+{
+    return memmem(source->jinja, source->n_bytes, mark, strlen(mark)) != NULL;
+}
+
+static bool matches(const struct template *template, const struct template_source *source)
+{
+    if (template->marks[0] == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < TEMPLATE_MAX_MARKS && template->marks[i] != NULL; i++) {
+        if (!contains(source, template->marks[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < TEMPLATE_MAX_MARKS && template->never[i] != NULL; i++) {
+        if (contains(source, template->never[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* How an unknown template begins, on one line, for the message. */
+static void describe(const struct template_source *source, char *to, size_t capacity)
+{
+    size_t n = 0;
+    bool space = false;
+    for (size_t i = 0; i < source->n_bytes && n + 1 < capacity; i++) {
+        char c = source->jinja[i];
+        if (isspace((unsigned char)c) || !isprint((unsigned char)c)) {
+            space = n > 0;
+            continue;
+        }
+        if (space && n + 2 < capacity) {
+            to[n++] = ' ';
+        }
+        space = false;
+        to[n++] = c;
+    }
+    to[n] = '\0';
+}
+
+int template_recognise(const struct template_source *source, const struct template **template,
+                       struct error *err)
+{
+    if (source->jinja == NULL || source->n_bytes == 0) {
+        return template_find("plain", template, err);
+    }
+    for (size_t i = 0; (*template = template_at(i)) != NULL; i++) {
+        if (matches(*template, source)) {
+            return 0;
+        }
+    }
+    char beginning[44];
+    describe(source, beginning, sizeof(beginning));
+    return fail(err, ERROR_UNSUPPORTED,
+                "tokenizer.chat_template: a template that trawl does not know (\"%s...\"); if it is one of a "
+                "known family, name it with --template NAME (plain, chatml, llama3, ...; --template help "
+                "lists them)", beginning);
+}
+
+/* The state of one rendering. */
+struct rendering {
+    const struct template *template;
+    struct rendered *out;
+    struct error *err;
+};
+
+static int put(struct rendering *r, const char *text)
+{
+    return text == NULL ? 0
+                        : rendered_append(r->out, SPAN_TEMPLATE, text, strlen(text), r->err);
+}
+
+static int put_data(struct rendering *r, const struct message *message, enum trim trim)
+{
+    const char *text = message->text;
+    size_t n = message->n_bytes;
+    if (r->template->trim & trim) {
+        while (n > 0 && isspace((unsigned char)text[n - 1])) {
+            n--;
+        }
+        while (n > 0 && isspace((unsigned char)*text)) {
+            text++;
+            n--;
+        }
+    }
+    return rendered_append(r->out, SPAN_DATA, text, n, r->err);
+}
+
+static int put_system(struct rendering *r, const struct message *system)
+{
+    const struct turn *turn = &r->template->system;
+    if (system == NULL && r->template->default_system == NULL) {
+        return 0;
+    }
+    if (put(r, turn->before) < 0 ||
+        (system ? put_data(r, system, TRIM_SYSTEM) : put(r, r->template->default_system)) < 0) {
+        return -1;
+    }
+    return put(r, turn->after);
+}
+
+static int put_turn(struct rendering *r, const struct turn *turn, const struct message *message,
+                    enum trim trim, const struct message *system)
+{
+    if (put(r, turn->before) < 0 || (system != NULL && put_system(r, system) < 0) ||
+        put_data(r, message, trim) < 0) {
+        return -1;
+    }
+    return put(r, turn->after);
+}
+
+/* Which message the system text goes into, n_messages when it has a turn of its own. */
+static size_t system_index(const struct template *template, const struct message *messages,
+                           size_t n_messages)
+{
+    size_t found = n_messages;
+    for (size_t i = 0; i < n_messages && template->system_place != SYSTEM_TURN; i++) {
+        if (messages[i].role == MESSAGE_USER &&
+            (found == n_messages || template->system_place == SYSTEM_LAST_USER)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+static int check_order(const struct message *messages, size_t n_messages, struct error *err)
+{
+    for (size_t i = 0; i < n_messages; i++) {
+        if (messages[i].role == MESSAGE_SYSTEM && i > 0) {
+            return fail(err, ERROR_USAGE, "message %zu: a system message comes first", i + 1);
+        }
+        if (i > 0 && messages[i].role == messages[i - 1].role) {
+            return fail(err, ERROR_USAGE, "message %zu: user and assistant take turns", i + 1);
+        }
+    }
+    return 0;
+}
+
+int template_render(const struct template *template, const struct message *messages,
+                    size_t n_messages, bool generation_prompt, struct rendered *out,
+                    struct error *err)
+{
+    struct rendering r = {.template = template, .out = out, .err = err};
+    if (check_order(messages, n_messages, err) < 0) {
+        return -1;
+    }
+    const struct message *system =
+        n_messages > 0 && messages[0].role == MESSAGE_SYSTEM ? &messages[0] : NULL;
+    size_t with_system = system_index(template, messages, n_messages);
+    out->bos = template->bos;
+    if (put(&r, template->begin) < 0 || (with_system == n_messages && put_system(&r, system) < 0)) {
+        return -1;
+    }
+    bool again = false; /* a user turn came before */
+    for (size_t i = system != NULL; i < n_messages; i++) {
+        bool user = messages[i].role == MESSAGE_USER;
+        if ((user && again && put(&r, template->next_user) < 0) ||
+            put_turn(&r, user ? &template->user : &template->assistant, &messages[i],
+                     user ? TRIM_USER : TRIM_ASSISTANT, i == with_system ? system : NULL) < 0) {
+            return -1;
+        }
+        again |= user;
+    }
+    return generation_prompt ? put(&r, template->answer) : 0;
+}
