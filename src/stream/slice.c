@@ -1,0 +1,37 @@
+/* What slices cost: pure arithmetic, also for the planner. */
+#include "base/size.h"
+#include "stream/stream.h"
+
+#define USUAL_IN_FLIGHT_BYTES (4ull * READER_MAX_BYTES)
+
+static uint64_t part_read_bytes(const struct slice_part *part)
+{
+    return round_up(part->offset + part->n_bytes, FILE_ALIGN) - round_down(part->offset, FILE_ALIGN);
+}
+
+uint64_t slice_read_bytes(const struct slice *slice)
+{
+    uint64_t n_bytes = 0;
+    for (int p = 0; p < slice->n_parts; p++)
+        n_bytes += part_read_bytes(&slice->parts[p]);
+    return n_bytes;
+}
+
+struct stream_ring stream_ring_bytes(const struct slice *slices, size_t n_slices)
+{
+    uint64_t largest = 0, total = 0;
+    for (size_t i = 0; i < n_slices; i++) {
+        if (slices[i].pinned)
+            continue;
+        uint64_t n_bytes = slice_read_bytes(&slices[i]);
+        total += n_bytes;
+        if (n_bytes > largest)
+            largest = n_bytes;
+    }
+    /* One slice in use, one (or four requests) on the way, and the end of the ring that a piece may find too short. */
+    uint64_t ahead = largest > USUAL_IN_FLIGHT_BYTES ? largest : USUAL_IN_FLIGHT_BYTES;
+    uint64_t recommended = largest + ahead + largest;
+    if (recommended > total)
+        recommended = total;
+    return (struct stream_ring){largest, recommended};
+}
