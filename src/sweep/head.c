@@ -1,0 +1,151 @@
+/* Read-out: logits come in pieces of the vocabulary, in any order, and are reduced at once to what is wanted of each row; all of a row's logits never exist.
+ * The sum of exponentials is kept for fixed blocks of the vocabulary and added up at the end in their order, so that it does not depend on slices or threads. */
+
+#include "base/size.h"
+#include "sweep/steps.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static uint32_t n_blocks(const struct sweep *sweep)
+{
+    return (uint32_t)div_up(sweep->shape.network->hparams.n_vocab, sweep->bytes.piece);
+}
+
+static int compare_wishes(const void *a, const void *b)
+{
+    const struct wish *wish_a = a, *wish_b = b;
+    if (wish_a->token != wish_b->token)
+        return wish_a->token < wish_b->token ? -1 : 1;
+    return wish_a->row < wish_b->row ? -1 : wish_a->row > wish_b->row;
+}
+
+void head_begin(struct sweep *sweep)
+{
+    const struct batch *batch = sweep->batch;
+    sweep->n_wishes = 0;
+    if (sweep->shape.readout.next) {
+        for (uint32_t row = 0; row < batch->n_rows; row++) {
+            uint32_t parent = batch->parent[row];
+            if (parent != ROW_NONE && batch->read_out[parent])
+                sweep->wishes[sweep->n_wishes++] = (struct wish){batch->token[row], batch->readout_index[parent], row};
+        }
+        qsort(sweep->wishes, sweep->n_wishes, sizeof *sweep->wishes, compare_wishes);
+    }
+    if (sweep->shape.readout.n_top)
+        for (int w = 0; w < sweep->shape.n_threads; w++)
+            for (uint32_t i = 0; i < batch->n_readouts; i++)
+                sweep->scratch[w].n_top[i] = 0;
+}
+
+static bool better(float logit_a, int32_t id_a, float logit_b, int32_t id_b)
+{
+    return logit_a > logit_b || (logit_a == logit_b && id_a < id_b);
+}
+
+/* Keeps the n_top best, best first. */
+static void offer(float *logits, int32_t *ids, uint32_t *n, uint32_t n_top, float logit, int32_t id)
+{
+    if (*n == n_top && !better(logit, id, logits[n_top - 1], ids[n_top - 1]))
+        return;
+    uint32_t at = *n < n_top ? (*n)++ : n_top - 1;
+    for (; at > 0 && better(logit, id, logits[at - 1], ids[at - 1]); at--) {
+        logits[at] = logits[at - 1];
+        ids[at] = ids[at - 1];
+    }
+    logits[at] = logit;
+    ids[at] = id;
+}
+
+/* First wish for a token >= [token]. */
+static uint32_t first_wish(const struct sweep *sweep, int64_t token)
+{
+    uint32_t low = 0, high = sweep->n_wishes;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (sweep->wishes[middle].token < token)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void head_reduce(struct sweep *sweep, int worker, uint32_t first_row, uint32_t n_rows, uint32_t first_output,
+                 uint32_t n_outputs, const float *logits, size_t stride)
+{
+    const struct readout *readout = &sweep->shape.readout;
+    struct scratch *scratch = &sweep->scratch[worker];
+    uint32_t block = first_output / sweep->bytes.piece, blocks = n_blocks(sweep);
+    for (uint32_t i = 0; i < n_rows; i++) {
+        const float *row = logits + i * stride;
+        size_t index = first_row + i;
+        sweep->shape.kernels->max_sum_exp(row, n_outputs, &sweep->block_max[index * blocks + block],
+                                          &sweep->block_sum[index * blocks + block]);
+        for (uint32_t w = 0; w < readout->n_wanted; w++) {
+            int64_t column = (int64_t)readout->wanted[w] - first_output;
+            if (column >= 0 && column < n_outputs)
+                sweep->wanted[index * readout->n_wanted + w] = row[column];
+        }
+        if (readout->n_top)
+            for (uint32_t j = 0; j < n_outputs; j++)
+                offer(scratch->top + index * readout->n_top, scratch->top_ids + index * readout->n_top,
+                      &scratch->n_top[index], readout->n_top, row[j], (int32_t)(first_output + j));
+    }
+    for (uint32_t w = first_wish(sweep, first_output);
+         w < sweep->n_wishes && (uint32_t)sweep->wishes[w].token < first_output + n_outputs; w++) {
+        const struct wish *wish = &sweep->wishes[w];
+        if (wish->readout >= first_row && wish->readout < first_row + n_rows)
+            sweep->next[wish->row] = logits[(wish->readout - first_row) * stride + (uint32_t)wish->token - first_output];
+    }
+}
+
+/* log of the sum of exponentials of a whole row. */
+static double log_sum(const struct sweep *sweep, size_t index)
+{
+    uint32_t blocks = n_blocks(sweep);
+    const float *max = sweep->block_max + index * blocks, *sum = sweep->block_sum + index * blocks;
+    double most = max[0], total = 0.0;
+    for (uint32_t b = 1; b < blocks; b++)
+        most = max[b] > most ? max[b] : most;
+    for (uint32_t b = 0; b < blocks; b++)
+        total += sum[b] * exp(max[b] - most);
+    return most + log(total);
+}
+
+static void merge_top(struct sweep *sweep, size_t index, double log_total)
+{
+    uint32_t n_top = sweep->shape.readout.n_top, n = 0;
+    float *top = sweep->top + index * n_top;
+    int32_t *ids = sweep->top_ids + index * n_top;
+    for (int w = 0; w < sweep->shape.n_threads; w++) {
+        const struct scratch *scratch = &sweep->scratch[w];
+        for (uint32_t i = 0; i < scratch->n_top[index]; i++)
+            offer(top, ids, &n, n_top, scratch->top[index * n_top + i], scratch->top_ids[index * n_top + i]);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        top[i] = (float)(top[i] - log_total);
+}
+
+int head_finish(struct sweep *sweep, struct error *err)
+{
+    const struct readout *readout = &sweep->shape.readout;
+    const struct batch *batch = sweep->batch;
+    for (uint32_t index = 0; index < batch->n_readouts; index++) {
+        double log_total = log_sum(sweep, index);
+        if (!isfinite(log_total))
+            return fail(err, ERROR_FORMAT, "%s: %s: the logits are NaN or infinite: the file is damaged (download it again)",
+                        gguf_path(sweep->shape.network->gguf), sweep->shape.network->head.tensor->name);
+        /* Kept for the wishes. The place belongs to a row that has had its turn: index / blocks <= index. */
+        sweep->block_max[index] = (float)log_total;
+        for (uint32_t w = 0; w < readout->n_wanted; w++) {
+            float *logit = &sweep->wanted[(size_t)index * readout->n_wanted + w];
+            *logit = (float)(*logit - log_total);
+        }
+        if (readout->n_top)
+            merge_top(sweep, index, log_total);
+    }
+    for (uint32_t w = 0; w < sweep->n_wishes; w++)
+        sweep->next[sweep->wishes[w].row] -= sweep->block_max[sweep->wishes[w].readout];
+    return 0;
+}
