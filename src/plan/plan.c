@@ -1,0 +1,158 @@
+#include "plan/plan.h"
+
+#include "base/size.h"
+#include "stream/rows.h"
+
+#include <string.h>
+
+#define MIB (1024.0 * 1024.0)
+
+/* Rows beyond which more of them gain nothing: several times the T* of any dense model on the disks and cores in reach (design: "Balance"). What memory is then
+ * left does more good holding slices. */
+#define ENOUGH_ROWS 4096
+
+/* Slices: large enough that their border costs nothing, and smaller only where the budget is. */
+#define MOST_SLICE_BYTES (16u << 20)
+#define LEAST_SLICE_BYTES (256u << 10)
+
+/* Stacks, buffers of the program, book-keeping of the kernel: what no account names. */
+#define SLACK_BYTES (6u << 20)
+
+#define LEAST_INPUT_BYTES (512u << 10)
+#define MOST_INPUT_BYTES (64u << 20)
+
+static struct sweep_shape shape_of(const struct plan_input *input, uint32_t n_rows)
+{
+    return (struct sweep_shape){.network = input->network,
+                                .kernels = input->kernels,
+                                .exact = input->exact,
+                                .n_threads = input->n_threads,
+                                .max_rows = n_rows,
+                                .max_positions = input->max_tokens,
+                                .readout = input->readout};
+}
+
+/* Everything but rows and pinned slices, with slices of at most [slice_bytes]. [comfortable]: a ring that keeps the disk busy. */
+static int fixed_parts(const struct plan_input *input, uint64_t slice_bytes, bool comfortable, uint32_t n_rows,
+                       struct trawl_plan *plan, struct sweep_bytes *bytes, struct slicing *slicing, struct error *err)
+{
+    struct sweep_shape shape = shape_of(input, n_rows);
+    if (sweep_measure(&shape, bytes, err) < 0 ||
+        slicing_make(slicing, input->program, slice_bytes, bytes->piece, bytes->ffn_piece, err) < 0)
+        return -1;
+    struct stream_ring ring = stream_ring_bytes(slicing->slices, slicing->n_slices);
+    plan->process_bytes = input->process_bytes + SLACK_BYTES;
+    plan->model_bytes = input->model_bytes;
+    plan->ring_bytes = comfortable ? ring.recommended_bytes : ring.least_bytes;
+    plan->scratch_bytes = bytes->scratch + ROWS_BUFFER_BYTES;
+    plan->rows_bytes = bytes->rows;
+    plan->input_bytes = comfortable ? input->memory_bytes / 32 : LEAST_INPUT_BYTES;
+    if (plan->input_bytes < LEAST_INPUT_BYTES)
+        plan->input_bytes = LEAST_INPUT_BYTES;
+    if (plan->input_bytes > MOST_INPUT_BYTES)
+        plan->input_bytes = MOST_INPUT_BYTES;
+    plan->bytes_per_row = bytes->per_row;
+    plan->n_rows = n_rows;
+    plan->n_slices = slicing->n_slices;
+    return 0;
+}
+
+static uint64_t sum(const struct trawl_plan *plan)
+{
+    return plan->process_bytes + plan->model_bytes + plan->ring_bytes + plan->scratch_bytes + plan->rows_bytes +
+           plan->input_bytes;
+}
+
+/* The most comfortable slices and ring that leave room for the least rows; the least of all sets plan->least_bytes. */
+static int choose_slices(const struct plan_input *input, struct trawl_plan *plan, struct slicing *slicing, struct error *err)
+{
+    struct sweep_bytes bytes;
+    if (fixed_parts(input, LEAST_SLICE_BYTES, false, plan->least_rows, plan, &bytes, slicing, err) < 0)
+        return -1;
+    plan->least_bytes = sum(plan);
+    if (plan->least_bytes > input->memory_bytes) {
+        slicing_free(slicing);
+        return fail(err, ERROR_LIMIT,
+                    "a memory budget of %.1f MiB is too small: the least that would do is %.1f MiB (program %.1f, model %.1f, "
+                    "slices %.1f, threads %.1f, %u rows %.1f, input %.1f); give --memory %.0fM or a smaller --window",
+                    (double)input->memory_bytes / MIB, (double)plan->least_bytes / MIB, (double)plan->process_bytes / MIB,
+                    (double)plan->model_bytes / MIB, (double)plan->ring_bytes / MIB, (double)plan->scratch_bytes / MIB,
+                    plan->n_rows, (double)plan->rows_bytes / MIB, (double)plan->input_bytes / MIB,
+                    (double)plan->least_bytes / MIB + 1.0);
+    }
+    for (uint64_t slice_bytes = MOST_SLICE_BYTES; slice_bytes > LEAST_SLICE_BYTES; slice_bytes /= 2) {
+        struct trawl_plan tried = *plan;
+        struct slicing larger;
+        if (fixed_parts(input, slice_bytes, true, plan->least_rows, &tried, &bytes, &larger, err) < 0) {
+            slicing_free(slicing);
+            return -1;
+        }
+        /* Rows and slices share what is left: no more than a quarter of the budget goes into reading ahead. */
+        if (sum(&tried) <= input->memory_bytes && tried.ring_bytes <= input->memory_bytes / 4) {
+            slicing_free(slicing);
+            *slicing = larger;
+            *plan = tried;
+            break;
+        }
+        slicing_free(&larger);
+    }
+    return 0;
+}
+
+static void choose_rows(const struct plan_input *input, struct trawl_plan *plan)
+{
+    uint32_t wanted = input->n_rows ? input->n_rows : ENOUGH_ROWS;
+    if (wanted < plan->least_rows)
+        wanted = plan->least_rows;
+    uint64_t spare = input->memory_bytes - sum(plan);
+    uint64_t fit = plan->least_rows + spare / plan->bytes_per_row;
+    uint32_t n_rows = fit < wanted ? (uint32_t)fit : wanted;
+    for (;; n_rows -= n_rows / 64 + 1) { /* rounding and the tables' powers of two can make it a little more than per_row says */
+        struct sweep_shape shape = shape_of(input, n_rows);
+        struct sweep_bytes bytes;
+        struct error ignored;
+        if (n_rows <= plan->least_rows || sweep_measure(&shape, &bytes, &ignored) < 0)
+            return;
+        struct trawl_plan tried = *plan;
+        tried.rows_bytes = bytes.rows;
+        tried.scratch_bytes = bytes.scratch + ROWS_BUFFER_BYTES;
+        tried.n_rows = n_rows;
+        if (sum(&tried) <= input->memory_bytes) {
+            *plan = tried;
+            return;
+        }
+    }
+}
+
+int plan_make(const struct plan_input *input, struct trawl_plan *plan, struct slicing *slicing, struct error *err)
+{
+    struct slicing own;
+    if (!slicing)
+        slicing = &own;
+    memset(plan, 0, sizeof *plan);
+    plan->memory_bytes = input->memory_bytes;
+    plan->n_threads = input->n_threads;
+    plan->cpu = input->kernels->level->name;
+    plan->reader = input->reader_name;
+    plan->least_rows = input->max_tokens;
+    if (input->n_rows && input->n_rows < plan->least_rows)
+        return fail(err, ERROR_LIMIT, "--rows %u cannot hold one window of %u rows (document and prompt); give --rows %u or a smaller --window",
+                    input->n_rows, plan->least_rows, plan->least_rows);
+    if (choose_slices(input, plan, slicing, err) < 0)
+        return -1;
+    choose_rows(input, plan);
+    if (input->n_rows && plan->n_rows < input->n_rows) {
+        slicing_free(slicing);
+        return fail(err, ERROR_LIMIT, "--rows %u does not fit a memory budget of %.1f MiB: %u rows do, at %u bytes each", input->n_rows,
+                    (double)input->memory_bytes / MIB, plan->n_rows, plan->bytes_per_row);
+    }
+    plan->pinned_bytes = slicing_pin(slicing, input->memory_bytes - sum(plan));
+    for (size_t i = 0; i < slicing->n_slices; i++)
+        plan->n_pinned += slicing->slices[i].pinned;
+    plan->bytes_per_sweep = slicing->total_bytes - plan->pinned_bytes;
+    if (plan->n_pinned == plan->n_slices)
+        plan->ring_bytes = 0;
+    if (slicing == &own)
+        slicing_free(&own);
+    return 0;
+}
