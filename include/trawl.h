@@ -106,7 +106,7 @@ struct trawl_plan {
     int n_threads;
     uint64_t n_slices, n_pinned;
     uint64_t bytes_per_sweep;   /* read by every sweep after the first: total - pinned */
-    const char *numerics;       /* name of the arithmetic; answers of one name are equal bit for bit */
+    char numerics[32];          /* name of the arithmetic; answers of one name are equal bit for bit */
     const char *cpu;
     const char *reader;
 };

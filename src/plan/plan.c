@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "stream/rows.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MIB (1024.0 * 1024.0)
@@ -134,6 +135,7 @@ int plan_make(const struct plan_input *input, struct trawl_plan *plan, struct sl
     plan->n_threads = input->n_threads;
     plan->cpu = input->kernels->level->name;
     plan->reader = input->reader_name;
+    snprintf(plan->numerics, sizeof plan->numerics, "%s-%s", input->exact ? "f32" : "int8-rotated", plan->cpu);
     plan->least_rows = input->max_tokens;
     if (input->n_rows && input->n_rows < plan->least_rows)
         return fail(err, ERROR_LIMIT, "--rows %u cannot hold one window of %u rows (document and prompt); give --rows %u or a smaller --window",

@@ -1,0 +1,168 @@
+/* trawl inspect: what a model is and what a run of it needs. */
+
+#include "commands.h"
+#include "message.h"
+#include "models.h"
+#include "output/report.h"
+#include "output/units.h"
+#include "run_options.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define COUNT(n)  unit_count(n).text
+#define BYTES(n)  unit_bytes((double)(n)).text
+#define MEMORY(n) unit_memory(n).text
+
+static void print_model(const struct trawl_model_info *info, struct out *out)
+{
+    out_format(out, "file          %s\n", info->path);
+    if (info->name)
+        out_format(out, "name          %s\n", info->name);
+    out_format(out, "format        GGUF v%u, %u file%s, %s\n", info->gguf_version, info->n_files,
+               info->n_files == 1 ? "" : "s", BYTES(info->file_bytes));
+    out_format(out, "architecture  %s, %s parameters\n", info->architecture, COUNT(info->n_params));
+    out_format(out, "shape         %u layers, %u wide, feed-forward %u, %u heads of %u, %u for keys and values\n",
+               info->n_layers, info->n_embd, info->n_ff, info->n_heads, info->head_dim, info->n_kv_heads);
+    out_format(out, "context       %s tokens", COUNT(info->n_context));
+    if (info->sliding_window > 0)
+        out_format(out, ", sliding window %s", COUNT(info->sliding_window));
+    out_format(out, "\nvocabulary    %s tokens, %s%s%s%s\n", COUNT(info->n_vocab), info->tokenizer,
+               info->pre_tokenizer ? ", pre-tokenizer " : "", info->pre_tokenizer ? info->pre_tokenizer : "",
+               info->tied_head ? ", tied head" : "");
+    out_format(out, "template      %s\n",
+               info->template_name ? info->template_name : "not recognised (grep wants --template NAME)");
+    for (int i = 0; i < info->n_types; i++)
+        out_format(out, "tensors       %-6s %5" PRIu64 " of %s\n", info->types[i].type,
+                   info->types[i].n_tensors, BYTES(info->types[i].n_bytes));
+    out_format(out, "sweep         %s in %s slices\n", BYTES(info->bytes_per_sweep), COUNT(info->n_slices));
+}
+
+static void print_plan(const struct trawl_plan *plan, struct out *out)
+{
+    out_format(out, "least memory  %s\n", MEMORY(plan->least_bytes));
+    out_format(out, "with %s: %s rows of %s, %d threads, %s, %s; %s read a sweep\n",
+               MEMORY(plan->memory_bytes), COUNT(plan->n_rows), BYTES(plan->bytes_per_row),
+               plan->n_threads, plan->cpu ? plan->cpu : "?", plan->numerics,
+               BYTES(plan->bytes_per_sweep));
+    report_memory(plan, out);
+}
+
+static void key_text(struct out *out, const char *key, const char *value)
+{
+    out_format(out, ", \"%s\": ", key);
+    if (value)
+        out_json_text(out, value, strlen(value));
+    else
+        out_text(out, "null");
+}
+
+static void key_count(struct out *out, const char *key, uint64_t value)
+{
+    out_format(out, ", \"%s\": %" PRIu64, key, value);
+}
+
+static void print_model_json(const struct trawl_model_info *info, struct out *out)
+{
+    out_text(out, "{\"file\": ");
+    out_json_text(out, info->path, strlen(info->path));
+    key_text(out, "name", info->name);
+    key_text(out, "architecture", info->architecture);
+    key_count(out, "gguf_version", info->gguf_version);
+    key_count(out, "files", info->n_files);
+    key_count(out, "file_bytes", info->file_bytes);
+    key_count(out, "parameters", info->n_params);
+    key_count(out, "layers", info->n_layers);
+    key_count(out, "embedding_length", info->n_embd);
+    key_count(out, "feed_forward_length", info->n_ff);
+    key_count(out, "heads", info->n_heads);
+    key_count(out, "kv_heads", info->n_kv_heads);
+    key_count(out, "head_size", info->head_dim);
+    key_count(out, "context_length", info->n_context);
+    key_count(out, "sliding_window", info->sliding_window);
+    key_count(out, "vocabulary", info->n_vocab);
+    key_text(out, "tokenizer", info->tokenizer);
+    key_text(out, "pre_tokenizer", info->pre_tokenizer);
+    key_text(out, "template", info->template_name);
+    out_format(out, ", \"tied_head\": %s, \"types\": {", info->tied_head ? "true" : "false");
+    for (int i = 0; i < info->n_types; i++)
+        out_format(out, "%s\"%s\": {\"tensors\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", i > 0 ? ", " : "",
+                   info->types[i].type, info->types[i].n_tensors, info->types[i].n_bytes);
+    out_char(out, '}');
+    key_count(out, "bytes_per_sweep", info->bytes_per_sweep);
+    key_count(out, "slices", info->n_slices);
+}
+
+static void print_plan_json(const struct trawl_plan *plan, struct out *out)
+{
+    key_count(out, "least_memory_bytes", plan->least_bytes);
+    out_format(out, ", \"plan\": {\"memory_bytes\": %" PRIu64, plan->memory_bytes);
+    key_count(out, "process_bytes", plan->process_bytes);
+    key_count(out, "model_bytes", plan->model_bytes);
+    key_count(out, "ring_bytes", plan->ring_bytes);
+    key_count(out, "scratch_bytes", plan->scratch_bytes);
+    key_count(out, "rows_bytes", plan->rows_bytes);
+    key_count(out, "input_bytes", plan->input_bytes);
+    key_count(out, "pinned_bytes", plan->pinned_bytes);
+    key_count(out, "rows", plan->n_rows);
+    key_count(out, "least_rows", plan->least_rows);
+    key_count(out, "bytes_per_row", plan->bytes_per_row);
+    key_count(out, "pinned_slices", plan->n_pinned);
+    key_count(out, "bytes_per_sweep", plan->bytes_per_sweep);
+    key_count(out, "threads", (uint64_t)(plan->n_threads > 0 ? plan->n_threads : 0));
+    key_text(out, "cpu", plan->cpu);
+    key_text(out, "numerics", plan->numerics);
+    key_text(out, "reader", plan->reader);
+    out_char(out, '}');
+}
+
+/* A vocabulary-only file and a budget that is too small have no plan; what the model is can be said all the same. */
+static int print_all(const struct trawl_model *model, const struct arguments *arguments,
+                     struct out *out, struct error *err)
+{
+    struct trawl_model_info info;
+    struct trawl_run_options run;
+    struct trawl_plan plan;
+    const struct option_use *use = arguments_find(arguments, OPTION_WINDOW);
+    bool json = arguments_find(arguments, OPTION_JSON);
+    uint64_t window = 0;
+    if ((use && value_count(use, 8, UINT32_MAX, &window, err) < 0) ||
+        run_options_read(&run, arguments, err) < 0 || trawl_model_info(model, &info, err) < 0)
+        return -1;
+    int planned = trawl_plan(model, &run, (uint32_t)window, &plan, err);
+    if (json) {
+        print_model_json(&info, out);
+        if (planned == 0)
+            print_plan_json(&plan, out);
+        out_text(out, "}\n");
+    } else {
+        print_model(&info, out);
+        if (planned == 0)
+            print_plan(&plan, out);
+    }
+    struct error output_error = {0};
+    if (out_flush(out, &output_error) < 0) {
+        *err = output_error;
+        return -1;
+    }
+    return planned;
+}
+
+int cmd_inspect(const struct arguments *arguments)
+{
+    struct error err = {0};
+    struct out out = {.file = stdout};
+    struct trawl_model *model = NULL;
+    const struct option_use *use = arguments_find(arguments, OPTION_MODEL);
+    const char *given = arguments->n_operands > 0 ? arguments->operands[0] : use ? use->value : NULL;
+    int status = 0;
+
+    if (arguments->n_operands + (use != NULL) > 1)
+        status = fail(&err, ERROR_USAGE, "inspect takes one model");
+    if (status == 0 && !(model = models_open(arguments, given, false, &err)))
+        status = -1;
+    if (status == 0)
+        status = print_all(model, arguments, &out, &err);
+    trawl_model_close(model);
+    return status < 0 ? message_error(&err) : EXIT_MATCH;
+}

@@ -1,0 +1,194 @@
+#include "grep_run.h"
+
+#include "message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void tell(struct grep_run *run, const struct input_file *file)
+{
+    const struct grep_options *options = run->options;
+    progress_clear(&run->progress);
+    if (file->trouble && !options->no_messages)
+        message("%s: %s", file->name, file->trouble);
+    else if (file->is_binary && file->is_named && !options->no_messages &&
+             !options->text.silent_binary)
+        message("%s: binary file skipped (-a reads it as text)", file->name);
+}
+
+/* Takes [item], the end of a file. */
+static int end_file(struct grep_run *run, struct item *item, struct error *err)
+{
+    const struct input_file *file = item->file;
+    if (file->trouble || file->is_binary)
+        tell(run, file);
+    run->any_trouble = run->any_trouble || file->trouble;
+    run->report.unreadable += file->trouble != NULL;
+    run->report.binary += file->is_binary;
+    int status = run->sink ? run->sink->file_end(run->sink, file, err) : 0;
+    item_free(item);
+    return status;
+}
+
+/* Ends of files at the head of the queue wait for nothing. */
+static int flush_ends(struct grep_run *run, struct error *err)
+{
+    while (run->queue && run->queue->is_end) {
+        struct item *item = run->queue;
+        run->queue = item->next;
+        if (!run->queue)
+            run->queue_end = &run->queue;
+        if (end_file(run, item, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void return_lent(struct grep_run *run)
+{
+    struct item *lent = run->lent;
+    run->lent = NULL;
+    if (!lent)
+        return;
+    if (run->options->dry_run) {
+        item_free(lent);
+    } else if (!run->keep_text) {
+        free(lent->text);
+        lent->text = NULL;
+    }
+}
+
+static int next_document(void *context, struct trawl_document *document, struct error *err)
+{
+    struct grep_run *run = context;
+    struct item *item;
+    int status;
+    return_lent(run);
+    if (run->out->unflushed && out_flush(run->out, err) < 0) /* answers of a sweep leave when it has ended */
+        return -1;
+    while (!run->done && (status = source_next(run->source, &item, err)) != 0) {
+        if (status < 0)
+            return -1;
+        if (item->is_end && (!run->queue || run->options->dry_run)) {
+            if (end_file(run, item, err) < 0)
+                return -1;
+            continue;
+        }
+        if (!run->options->dry_run) {
+            *run->queue_end = item;
+            run->queue_end = &item->next;
+        }
+        if (item->is_end)
+            continue;
+        run->progress.n_read++;
+        run->lent = item;
+        *document = (struct trawl_document){
+            .tag = item->serial, .text = item->text, .n_bytes = item->n_bytes};
+        return 1;
+    }
+    run->progress.read_all = true;
+    return 0;
+}
+
+/* Decides, and keeps the file's counts. Sets file->stop once nothing more of the file can be printed. */
+static struct verdict judge(struct grep_run *run, const struct item *item, const struct trawl_answer *answer)
+{
+    const struct grep_options *options = run->options;
+    struct input_file *file = item->file;
+    struct verdict verdict = {.answer = *answer, .yes = answer->p_yes >= options->threshold};
+    bool full = options->max_count >= 0 && file->n_selected >= (uint64_t)options->max_count;
+    verdict.selected = !full && (options->any_score || verdict.yes != options->invert);
+    if (verdict.selected) {
+        run->any_selected = true;
+        run->report.selected++;
+        if (file->n_selected++ == 0 || (answer->p_yes > file->p_yes) != options->invert)
+            file->p_yes = answer->p_yes;
+        file->last_selected = item->index;
+    } else if (file->n_selected == 0) {
+        file->p_yes = answer->p_yes;
+    }
+
+    enum listing listing = options->text.listing;
+    bool first_is_enough = !options->json && (listing == LIST_FILES_WITH || listing == LIST_FILES_WITHOUT ||
+                                              listing == LIST_NOTHING);
+    uint64_t after = listing == LIST_DOCUMENTS && options->text.after > 0 ? (uint64_t)options->text.after : 0;
+    if (options->max_count >= 0 && file->n_selected >= (uint64_t)options->max_count &&
+        item->index - file->last_selected >= after)
+        file->stop = true;
+    if (verdict.selected && first_is_enough)
+        file->stop = true;
+    return verdict;
+}
+
+static int take_answer(void *context, const struct trawl_answer *answer, struct error *err)
+{
+    struct grep_run *run = context;
+    struct item *item = run->queue;
+    if (!item || item->serial != answer->tag)
+        return fail(err, ERROR_USAGE, "an answer to a document that was not asked");
+    if (run->lent == item)
+        run->lent = NULL;
+    run->queue = item->next;
+    if (!run->queue)
+        run->queue_end = &run->queue;
+    item->next = NULL;
+    run->progress.n_done++;
+    if (run->progress.drawn)
+        progress_clear(&run->progress);
+
+    bool unwanted = item->file->stop;
+    struct verdict verdict = unwanted ? (struct verdict){0} : judge(run, item, answer);
+    if (unwanted || !run->sink) {
+        item_free(item);
+    } else if (run->sink->document(run->sink, item, &verdict, err) < 0) {
+        return -1;
+    }
+    if (run->options->quiet && run->any_selected) {
+        run->done = true;
+        return 1;
+    }
+    return flush_ends(run, err);
+}
+
+static int show_progress(void *context, const struct trawl_progress *now)
+{
+    struct grep_run *run = context;
+    progress_draw(&run->progress, now);
+    return 0;
+}
+
+int grep_run_all(struct grep_run *run, const struct trawl_model *model, struct error *err)
+{
+    run->queue_end = &run->queue;
+    run->report.asked = true;
+    struct trawl_ask_callbacks callbacks = {.context = run,
+                                            .next = next_document,
+                                            .answer = take_answer,
+                                            .progress = show_progress};
+    int status = trawl_ask(model, &run->options->ask, &callbacks, &run->report.stats, err);
+    progress_clear(&run->progress);
+    return_lent(run);
+    if (status == 0 && !run->done)
+        status = flush_ends(run, err);
+    if (status == 0 && run->sink)
+        status = run->sink->finish(run->sink, err);
+    return status;
+}
+
+int grep_run_status(const struct grep_run *run)
+{
+    if (run->options->quiet && run->any_selected)
+        return EXIT_MATCH;
+    if (run->any_trouble)
+        return EXIT_TROUBLE;
+    return run->any_selected ? EXIT_MATCH : EXIT_NOTHING;
+}
+
+void grep_run_deinit(struct grep_run *run)
+{
+    while (run->queue) {
+        struct item *next = run->queue->next;
+        item_free(run->queue);
+        run->queue = next;
+    }
+}

@@ -1,0 +1,32 @@
+#ifndef GREP_RUN_H
+#define GREP_RUN_H
+/* Asking: documents go from the source to the engine, wait in a queue until they are answered, and leave to the sink in input
+ * order, with the ends of their files between them. */
+
+#include "grep_options.h"
+#include "output/progress.h"
+#include "output/report.h"
+
+struct grep_run {
+    const struct grep_options *options;
+    struct source *source;
+    struct sink *sink; /* NULL: nothing is printed */
+    struct out *out;
+    struct progress progress;
+    struct report report;
+    struct item *queue, **queue_end; /* pulled and not yet answered, oldest first */
+    struct item *lent;               /* the engine reads its text until the next call */
+    bool keep_text;                  /* the sink prints it */
+    bool any_selected, any_trouble, done;
+};
+
+/* Pulls, asks and prints everything. [model] is borrowed. The run's statistics are in report afterwards, also on failure. */
+int grep_run_all(struct grep_run *run, const struct trawl_model *model, struct error *err) MUST_CHECK;
+
+/* The exit status by grep's rules. */
+int grep_run_status(const struct grep_run *run);
+
+/* Frees what waits. The sink and the source are the caller's. */
+void grep_run_deinit(struct grep_run *run);
+
+#endif

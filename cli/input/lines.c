@@ -1,0 +1,121 @@
+#include "lines.h"
+
+#include "base/size.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void lines_init(struct lines *lines, int fd, char end_byte)
+{
+    *lines = (struct lines){.fd = fd, .end_byte = end_byte, .at_end = fd < 0};
+}
+
+static void close_file(struct lines *lines)
+{
+    if (lines->fd > STDIN_FILENO)
+        close(lines->fd);
+    lines->fd = -1;
+    lines->at_end = true;
+}
+
+void lines_deinit(struct lines *lines)
+{
+    close_file(lines);
+    free(lines->buffer);
+    lines->buffer = NULL;
+}
+
+/* Reads some more after buffer[end), making room. 1: something came; 0: the end; -1. */
+static int fill(struct lines *lines, struct error *err)
+{
+    if (lines->at_end)
+        return 0;
+    size_t held = lines->end - lines->start;
+    if (held > DOCUMENT_MAX_BYTES)
+        return fail(err, ERROR_LIMIT,
+                    "a document of more than %llu MB; --unit line or paragraph reads smaller ones",
+                    DOCUMENT_MAX_BYTES >> 20);
+    if (lines->start > 0 && lines->capacity - lines->end < LINES_HEAD_BYTES) {
+        memmove(lines->buffer, lines->buffer + lines->start, held);
+        lines->start = 0;
+        lines->end = held;
+    }
+    if (lines->capacity - lines->end < LINES_HEAD_BYTES) {
+        size_t capacity = max_size(lines->capacity * 2, 2 * LINES_HEAD_BYTES);
+        char *buffer = realloc(lines->buffer, capacity);
+        if (!buffer)
+            return fail_memory(err, capacity, "a line");
+        lines->buffer = buffer;
+        lines->capacity = capacity;
+    }
+    ssize_t n;
+    do
+        n = read(lines->fd, lines->buffer + lines->end, lines->capacity - lines->end);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return fail_errno(err, ERROR_IO, errno, "read error");
+    lines->end += (size_t)n;
+    lines->at_end = n == 0;
+    return n > 0;
+}
+
+int lines_read_head(struct lines *lines, struct error *err)
+{
+    while (lines->end - lines->start < LINES_HEAD_BYTES) {
+        int status = fill(lines, err);
+        if (status <= 0)
+            return status;
+    }
+    return 0;
+}
+
+int lines_next(struct lines *lines, struct line *line, struct error *err)
+{
+    size_t searched = 0;
+    for (;;) {
+        char *start = lines->buffer + lines->start;
+        size_t held = lines->end - lines->start;
+        char *end = held > searched
+                        ? memchr(start + searched, lines->end_byte, held - searched)
+                        : NULL;
+        if (end) {
+            *line = (struct line){.text = start, .n_bytes = (size_t)(end - start)};
+            lines->start += line->n_bytes + 1;
+            return 1;
+        }
+        searched = held;
+        int status = fill(lines, err);
+        if (status < 0)
+            return -1;
+        if (status > 0)
+            continue;
+        if (held == 0)
+            return 0;
+        *line = (struct line){.text = lines->buffer + lines->start, .n_bytes = held};
+        lines->start = lines->end;
+        return 1;
+    }
+}
+
+int lines_rest(struct lines *lines, struct line *rest, struct error *err)
+{
+    int status;
+    while ((status = fill(lines, err)) > 0)
+        ;
+    *rest = (struct line){.text = lines->end > lines->start ? lines->buffer + lines->start : "",
+                          .n_bytes = lines->end - lines->start};
+    return status;
+}
+
+void lines_replace(struct lines *lines, struct bytes *text)
+{
+    close_file(lines);
+    free(lines->buffer);
+    lines->buffer = text->data;
+    lines->start = 0;
+    lines->end = text->n_bytes;
+    lines->capacity = text->capacity;
+    *text = (struct bytes){0};
+}

@@ -1,0 +1,43 @@
+#ifndef LINES_H
+#define LINES_H
+/* Lines of a file or of a text in memory. A file is streamed: memory is one buffer and the longest line. */
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define LINES_HEAD_BYTES (96 * 1024)         /* what is looked at before a file is read: binary? HTML? */
+#define DOCUMENT_MAX_BYTES (256ull << 20)    /* a longer line, paragraph or file is refused */
+
+struct lines {
+    int fd; /* owned; -1: everything is in the buffer */
+    char end_byte;
+    char *buffer; /* owned */
+    size_t start, end, capacity;
+    bool at_end; /* nothing more will come from fd */
+};
+
+struct line {
+    const char *text; /* without its end; valid until the next call */
+    size_t n_bytes;
+};
+
+/* Takes [fd]. */
+void lines_init(struct lines *lines, int fd, char end_byte);
+void lines_deinit(struct lines *lines);
+
+/* Reads until LINES_HEAD_BYTES are buffered or the file ends. Nothing is used up: the bytes lie at buffer[start..end). */
+int lines_read_head(struct lines *lines, struct error *err) MUST_CHECK;
+
+/* 1: [line] filled; 0: no more; -1. A last line without an end is a line. */
+int lines_next(struct lines *lines, struct line *line, struct error *err) MUST_CHECK;
+
+/* All that is left, as one text in the buffer. */
+int lines_rest(struct lines *lines, struct line *rest, struct error *err) MUST_CHECK;
+
+/* Goes on with the lines of [text], whose memory is taken, instead of the file, which is closed. */
+void lines_replace(struct lines *lines, struct bytes *text);
+
+#endif

@@ -1,0 +1,352 @@
+#include "source.h"
+
+#include "base/bytes.h"
+#include "kinds.h"
+#include "lines.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct source {
+    struct source_options options;
+    struct walk *walk;
+    struct input_file *file; /* the open one, NULL between files */
+    struct lines lines;
+    struct bytes paragraph;
+    uint64_t line; /* lines of the file read so far */
+    bool file_ended;
+    uint64_t serial;
+    struct item **sample; /* owned, NULL without sampling */
+    size_t n_sample, next_sample;
+};
+
+static void file_release(struct input_file *file)
+{
+    if (!file || --file->n_refs > 0)
+        return;
+    free(file->name);
+    free(file->trouble);
+    free(file);
+}
+
+void item_free(struct item *item)
+{
+    if (!item)
+        return;
+    file_release(item->file);
+    free(item->text);
+    free(item);
+}
+
+struct source *source_new(const struct source_options *options, struct error *err)
+{
+    struct source *source = calloc(1, sizeof *source);
+    if (!source) {
+        fail_memory(err, sizeof *source, "the input");
+        return NULL;
+    }
+    source->options = *options;
+    source->lines.fd = -1;
+    source->walk = walk_new(&options->walk, err);
+    if (!source->walk) {
+        free(source);
+        return NULL;
+    }
+    return source;
+}
+
+void source_free(struct source *source)
+{
+    if (!source)
+        return;
+    for (size_t i = source->next_sample; i < source->n_sample; i++)
+        item_free(source->sample[i]);
+    free(source->sample);
+    file_release(source->file);
+    lines_deinit(&source->lines);
+    bytes_deinit(&source->paragraph);
+    walk_free(source->walk);
+    free(source);
+}
+
+/* Records what failed with the open file and ends it. Only lack of memory for the words is fatal. */
+static int give_up(struct source *source, const char *why, struct error *err)
+{
+    free(source->file->trouble);
+    source->file->trouble = strdup(why);
+    source->file_ended = true;
+    return source->file->trouble ? 0 : fail_memory(err, strlen(why), "a message");
+}
+
+static bool is_output(int fd, const struct stat *st)
+{
+    struct stat out;
+    return fd != STDIN_FILENO && S_ISREG(st->st_mode) && fstat(STDOUT_FILENO, &out) == 0 &&
+           out.st_dev == st->st_dev && out.st_ino == st->st_ino;
+}
+
+/* Reads all of a file that is not plain text and goes on with its text. */
+static int read_kind(struct source *source, const struct input_kind *kind, struct error *err)
+{
+    struct line whole;
+    struct bytes text = {0};
+    if (lines_rest(&source->lines, &whole, err) < 0 ||
+        kind->read(whole.text, whole.n_bytes, &text, err) < 0) {
+        bytes_deinit(&text);
+        return -1;
+    }
+    lines_replace(&source->lines, &text);
+    return 0;
+}
+
+/* Looks at the beginning of the open file and decides how it is read. */
+static int look(struct source *source, const char *path, struct error *err)
+{
+    struct error trouble = {0};
+    struct lines *lines = &source->lines;
+    if (lines_read_head(lines, &trouble) < 0)
+        return give_up(source, trouble.os_errno ? strerror(trouble.os_errno) : trouble.text, err);
+
+    const char *head = lines->end > lines->start ? lines->buffer + lines->start : "";
+    size_t n_head = lines->end - lines->start;
+    size_t n_looked = n_head < LINES_HEAD_BYTES ? n_head : LINES_HEAD_BYTES;
+    if (!source->options.binary && !source->options.null_data && memchr(head, '\0', n_looked)) {
+        source->file->is_binary = true;
+        source->file_ended = true;
+        return 0;
+    }
+    const struct input_kind *kind = source->options.raw ? NULL : kind_find(head, n_looked, path);
+    if (!kind || read_kind(source, kind, &trouble) == 0)
+        return 0;
+    return give_up(source, trouble.os_errno ? strerror(trouble.os_errno) : trouble.text, err);
+}
+
+static int open_file(struct source *source, const struct walk_entry *entry, struct error *err)
+{
+    struct input_file *file = calloc(1, sizeof *file);
+    if (!file)
+        return fail_memory(err, sizeof *file, "a file");
+    file->n_refs = 1;
+    file->is_named = entry->named;
+    source->file = file;
+    source->line = 0;
+    source->file_ended = false;
+    file->name = strdup(entry->is_stdin ? "(standard input)" : entry->path);
+    if (!file->name)
+        return fail_memory(err, sizeof *file, "a file's name");
+    if (entry->os_errno)
+        return give_up(source, strerror(entry->os_errno), err);
+
+    int fd = entry->is_stdin ? STDIN_FILENO : open(entry->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return give_up(source, strerror(errno), err);
+    lines_init(&source->lines, fd, source->options.null_data ? '\0' : '\n');
+    if (source->options.ask_nothing) {
+        source->file_ended = true;
+        return 0;
+    }
+    if (source->options.refuse_output && is_output(fd, &st))
+        return give_up(source, "input file is also the output", err);
+    return look(source, entry->path, err);
+}
+
+static int make_item(struct source *source, struct item **out, struct error *err)
+{
+    struct item *item = calloc(1, sizeof *item);
+    if (!item)
+        return fail_memory(err, sizeof *item, "a document");
+    item->file = source->file;
+    item->file->n_refs++;
+    item->serial = source->serial++;
+    *out = item;
+    return 1;
+}
+
+static int make_document(struct source *source, const char *text, size_t n_bytes, uint64_t line,
+                         struct item **out, struct error *err)
+{
+    char *copy = malloc(n_bytes + 1);
+    if (!copy)
+        return fail_memory(err, n_bytes, "a document");
+    memcpy(copy, text, n_bytes);
+    copy[n_bytes] = '\0';
+    if (make_item(source, out, err) < 0) {
+        free(copy);
+        return -1;
+    }
+    (*out)->text = copy;
+    (*out)->n_bytes = n_bytes;
+    (*out)->line = line;
+    (*out)->index = ++source->file->n_documents;
+    return 1;
+}
+
+static bool is_blank(const struct line *line)
+{
+    for (size_t i = 0; i < line->n_bytes; i++)
+        if (!strchr(" \t\r\f\v", line->text[i]) || line->text[i] == '\0')
+            return false;
+    return true;
+}
+
+/* A run of lines that are not blank. */
+static int next_paragraph(struct source *source, struct item **item, struct error *err)
+{
+    struct line line;
+    uint64_t first = 0;
+    int status;
+    bytes_clear(&source->paragraph);
+    while ((status = lines_next(&source->lines, &line, err)) > 0) {
+        source->line++;
+        if (is_blank(&line)) {
+            if (first)
+                break;
+            continue;
+        }
+        if (source->paragraph.n_bytes + line.n_bytes > DOCUMENT_MAX_BYTES)
+            return fail(err, ERROR_LIMIT, "a paragraph of more than %llu MB", DOCUMENT_MAX_BYTES >> 20);
+        if ((first && bytes_append(&source->paragraph, &source->lines.end_byte, 1, err) < 0) ||
+            bytes_append(&source->paragraph, line.text, line.n_bytes, err) < 0)
+            return -1;
+        first = first ? first : source->line;
+    }
+    if (status < 0 || !first)
+        return status < 0 ? -1 : 0;
+    return make_document(source, source->paragraph.data, source->paragraph.n_bytes, first, item, err);
+}
+
+/* The next document of the open file. 1, 0 at its end, -1. */
+static int next_document(struct source *source, struct item **item, struct error *err)
+{
+    struct line line;
+    int status;
+    switch (source->options.unit) {
+    case UNIT_PARAGRAPH:
+        return next_paragraph(source, item, err);
+    case UNIT_FILE:
+        if (source->file->n_documents > 0)
+            return 0;
+        if (lines_rest(&source->lines, &line, err) < 0)
+            return -1;
+        if (line.n_bytes > 0 && line.text[line.n_bytes - 1] == source->lines.end_byte)
+            line.n_bytes--;
+        return make_document(source, line.text, line.n_bytes, 1, item, err);
+    default:
+        status = lines_next(&source->lines, &line, err);
+        if (status <= 0)
+            return status;
+        return make_document(source, line.text, line.n_bytes, ++source->line, item, err);
+    }
+}
+
+static int read_next(struct source *source, struct item **item, struct error *err)
+{
+    if (!source->file) {
+        struct walk_entry entry;
+        int status = walk_next(source->walk, &entry, err);
+        if (status <= 0)
+            return status;
+        if (open_file(source, &entry, err) < 0)
+            return -1;
+    }
+    if (!source->file_ended && !source->file->stop) {
+        struct error trouble = {0};
+        int status = next_document(source, item, &trouble);
+        if (status > 0)
+            return 1;
+        if (status < 0 && give_up(source, trouble.os_errno ? strerror(trouble.os_errno) : trouble.text, err) < 0)
+            return -1;
+    }
+    if (make_item(source, item, err) < 0)
+        return -1;
+    (*item)->is_end = true;
+    file_release(source->file);
+    source->file = NULL;
+    lines_deinit(&source->lines);
+    return 1;
+}
+
+int source_next(struct source *source, struct item **item, struct error *err)
+{
+    if (!source->sample)
+        return read_next(source, item, err);
+    if (source->next_sample == source->n_sample)
+        return 0;
+    *item = source->sample[source->next_sample++];
+    return 1;
+}
+
+/* splitmix64 (Steele, Lea, Flood 2014): a full-period generator whose whole state is one word. */
+static uint64_t draw(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+static int compare_serials(const void *a, const void *b)
+{
+    uint64_t x = (*(struct item *const *)a)->serial, y = (*(struct item *const *)b)->serial;
+    return x < y ? -1 : x > y;
+}
+
+int source_sample(struct source *source, uint64_t n_wanted, uint64_t seed, uint64_t *n_seen,
+                  struct error *err)
+{
+    struct item **kept = NULL; /* all ends, and the reservoir (Vitter's algorithm R) at places[0..n_places) */
+    size_t *places = NULL;
+    size_t n_kept = 0, kept_capacity = 0, n_places = 0, places_capacity = 0;
+    struct item *item;
+    int status;
+    *n_seen = 0;
+    while ((status = read_next(source, &item, err)) > 0) {
+        if (!item->is_end && ++*n_seen > n_wanted) {
+            uint64_t place = draw(&seed) % *n_seen; /* the modulo's bias is below 2^-30 for any input that ends */
+            if (place < n_wanted) {
+                item_free(kept[places[place]]);
+                kept[places[place]] = item;
+            } else {
+                item_free(item);
+            }
+            continue;
+        }
+        if (n_kept == kept_capacity) {
+            kept_capacity = kept_capacity ? kept_capacity * 2 : 256;
+            struct item **grown = realloc(kept, kept_capacity * sizeof *kept);
+            kept = grown ? grown : kept;
+            status = grown ? 1 : fail_memory(err, kept_capacity * sizeof *kept, "the sample");
+        }
+        if (status > 0 && !item->is_end && n_places == places_capacity) {
+            places_capacity = places_capacity ? places_capacity * 2 : 256;
+            size_t *grown = realloc(places, places_capacity * sizeof *places);
+            places = grown ? grown : places;
+            status = grown ? 1 : fail_memory(err, places_capacity * sizeof *places, "the sample");
+        }
+        if (status < 0) {
+            item_free(item);
+            break;
+        }
+        if (!item->is_end)
+            places[n_places++] = n_kept;
+        kept[n_kept++] = item;
+    }
+    free(places);
+    if (status < 0) {
+        for (size_t i = 0; i < n_kept; i++)
+            item_free(kept[i]);
+        free(kept);
+        return -1;
+    }
+    if (n_kept > 0)
+        qsort(kept, n_kept, sizeof *kept, compare_serials);
+    source->sample = kept;
+    source->n_sample = n_kept;
+    return 0;
+}

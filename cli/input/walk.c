@@ -1,0 +1,197 @@
+#include "walk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* One directory on the way down. */
+struct level {
+    struct level *parent;
+    char **names; /* sorted, owned */
+    size_t n_names, next;
+    size_t path_bytes; /* length of the directory's path with its slash */
+};
+
+struct walk {
+    struct walk_options options;
+    size_t next_operand;
+    struct level *level; /* NULL between operands */
+    char *path;          /* of the current entry */
+    size_t capacity;
+};
+
+struct walk *walk_new(const struct walk_options *options, struct error *err)
+{
+    struct walk *walk = calloc(1, sizeof *walk);
+    if (!walk) {
+        fail_memory(err, sizeof *walk, "the walk");
+        return NULL;
+    }
+    walk->options = *options;
+    return walk;
+}
+
+static void level_free(struct level *level)
+{
+    for (size_t i = 0; i < level->n_names; i++)
+        free(level->names[i]);
+    free(level->names);
+    free(level);
+}
+
+void walk_free(struct walk *walk)
+{
+    if (!walk)
+        return;
+    while (walk->level) {
+        struct level *parent = walk->level->parent;
+        level_free(walk->level);
+        walk->level = parent;
+    }
+    free(walk->path);
+    free(walk);
+}
+
+/* Writes [name] at [offset] of the path. */
+static int set_path(struct walk *walk, size_t offset, const char *name, struct error *err)
+{
+    size_t n = strlen(name) + 1;
+    if (offset + n + 1 > walk->capacity) {
+        size_t capacity = (offset + n + 1) * 2;
+        char *path = realloc(walk->path, capacity);
+        if (!path)
+            return fail_memory(err, capacity, "a path");
+        walk->path = path;
+        walk->capacity = capacity;
+    }
+    memcpy(walk->path + offset, name, n);
+    return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int read_names(struct level *level, DIR *directory, struct error *err)
+{
+    size_t capacity = 0;
+    const struct dirent *entry;
+    while ((entry = readdir(directory))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (level->n_names == capacity) {
+            capacity = capacity ? capacity * 2 : 64;
+            char **names = realloc(level->names, capacity * sizeof *names);
+            if (!names)
+                return fail_memory(err, capacity * sizeof *names, "names of a directory");
+            level->names = names;
+        }
+        char *name = strdup(entry->d_name);
+        if (!name)
+            return fail_memory(err, strlen(entry->d_name), "names of a directory");
+        level->names[level->n_names++] = name;
+    }
+    if (level->n_names > 0)
+        qsort(level->names, level->n_names, sizeof *level->names, compare_names);
+    return 0;
+}
+
+/* Enters the directory at the current path. Returns 0, 1 with *os_errno set when it cannot be read, or -1. */
+static int enter(struct walk *walk, bool named, int *os_errno, struct error *err)
+{
+    DIR *directory = opendir(walk->path);
+    if (!directory) {
+        *os_errno = errno;
+        return 1;
+    }
+    struct level *level = calloc(1, sizeof *level);
+    int status = level ? read_names(level, directory, err)
+                       : fail_memory(err, sizeof *level, "a directory");
+    closedir(directory);
+    if (status < 0) {
+        if (level)
+            level_free(level);
+        return -1;
+    }
+    if (named && walk->options.relative_names)
+        walk->path[0] = '\0';
+    level->path_bytes = strlen(walk->path);
+    if (level->path_bytes > 0 && walk->path[level->path_bytes - 1] != '/') {
+        walk->path[level->path_bytes++] = '/'; /* set_path left room for it */
+        walk->path[level->path_bytes] = '\0';
+    }
+    level->parent = walk->level;
+    walk->level = level;
+    return 0;
+}
+
+/* Whether the pattern matches the path or a part of it that begins after a slash. */
+static bool matches_suffix(const char *pattern, const char *path)
+{
+    for (const char *slash = path; slash; slash = strchr(slash + 1, '/')) {
+        const char *part = slash == path ? path : slash + 1;
+        if (fnmatch(pattern, part, 0) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* As grep: rules are tried on the base name (an operand: on every suffix of its path), the last that matches wins; without a
+ * match a file is in unless the first rule includes. */
+static bool is_wanted(const struct walk *walk, const char *path, bool named)
+{
+    const struct walk_options *options = &walk->options;
+    const char *base = strrchr(path, '/');
+    base = base ? base + 1 : path;
+    for (size_t i = options->n_globs; i > 0; i--) {
+        const struct glob_rule *rule = &options->globs[i - 1];
+        if (named ? matches_suffix(rule->pattern, path) : fnmatch(rule->pattern, base, 0) == 0)
+            return rule->include;
+    }
+    return options->n_globs == 0 || !options->globs[0].include;
+}
+
+/* Decides on the current path. 1: [entry] is a file or an error; 0: nothing to read here, or a directory was entered; -1. */
+static int visit(struct walk *walk, bool named, struct walk_entry *entry, struct error *err)
+{
+    *entry = (struct walk_entry){.path = walk->path, .named = named};
+    if (named && strcmp(walk->path, "-") == 0) {
+        entry->is_stdin = true;
+        return 1;
+    }
+    struct stat st;
+    if ((named ? stat(walk->path, &st) : lstat(walk->path, &st)) < 0) {
+        entry->os_errno = errno;
+        return !named || is_wanted(walk, walk->path, named);
+    }
+    if (S_ISDIR(st.st_mode))
+        return enter(walk, named, &entry->os_errno, err);
+    if (!named && !S_ISREG(st.st_mode))
+        return 0;
+    return is_wanted(walk, walk->path, named);
+}
+
+int walk_next(struct walk *walk, struct walk_entry *entry, struct error *err)
+{
+    for (;;) {
+        struct level *level = walk->level;
+        bool named = !level;
+        if (level && level->next == level->n_names) {
+            walk->level = level->parent;
+            level_free(level);
+            continue;
+        }
+        if (named && walk->next_operand == walk->options.n_operands)
+            return 0;
+        if (named ? set_path(walk, 0, walk->options.operands[walk->next_operand++], err) < 0
+                  : set_path(walk, level->path_bytes, level->names[level->next++], err) < 0)
+            return -1;
+        int status = visit(walk, named, entry, err);
+        if (status != 0)
+            return status;
+    }
+}

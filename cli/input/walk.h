@@ -1,0 +1,38 @@
+#ifndef WALK_H
+#define WALK_H
+/* The files that the operands name, one after the other: directories are entered, the files of each in the order of their names'
+ * bytes. As grep -r: symbolic links met below a directory are skipped, those named are followed; devices, pipes and sockets met
+ * below a directory are skipped. Only the names of the directories on the way are held. */
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct glob_rule {
+    const char *pattern;
+    bool include;
+};
+
+struct walk_options {
+    const char *const *operands; /* "-" is standard input */
+    size_t n_operands;
+    const struct glob_rule *globs; /* in the order given */
+    size_t n_globs;
+    bool relative_names; /* names below the only operand "." lack "./" */
+};
+
+struct walk_entry {
+    const char *path; /* valid until the next call */
+    bool named;       /* an operand itself */
+    bool is_stdin;
+    int os_errno;     /* not 0: it cannot be read */
+};
+
+struct walk;
+struct walk *walk_new(const struct walk_options *options, struct error *err) MUST_CHECK;
+void walk_free(struct walk *walk);
+/* 1: [entry] filled; 0: no more; -1: out of memory. */
+int walk_next(struct walk *walk, struct walk_entry *entry, struct error *err) MUST_CHECK;
+
+#endif

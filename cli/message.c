@@ -1,0 +1,27 @@
+#include "message.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+void message(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("trawl: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+int message_error(const struct error *err)
+{
+    if (err->kind == ERROR_IO && err->os_errno == EPIPE) {
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+    message("%s", err->text);
+    if (err->kind == ERROR_USAGE)
+        message("`trawl --help` and `trawl COMMAND --help` list what there is");
+    return EXIT_TROUBLE;
+}

@@ -1,0 +1,17 @@
+#ifndef MESSAGE_H
+#define MESSAGE_H
+/* What the user reads on standard error: one line, with the program's name before it. */
+
+#include "base/error.h"
+
+#define EXIT_MATCH   0
+#define EXIT_NOTHING 1
+#define EXIT_TROUBLE 2
+
+void message(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints [err] and returns EXIT_TROUBLE. Wrong usage also says where help is.
+ * A closed pipe is not an error to talk about: the program ends as any filter does, by SIGPIPE, and this does not return. */
+int message_error(const struct error *err);
+
+#endif

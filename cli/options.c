@@ -1,0 +1,214 @@
+#include "options.h"
+
+#include "commands.h"
+#include "trawl.h"
+
+#include <string.h>
+
+#define GREP     (1u << COMMAND_GREP)
+#define TOKENIZE (1u << COMMAND_TOKENIZE)
+#define INSPECT  (1u << COMMAND_INSPECT)
+#define SCORE    (1u << COMMAND_SCORE)
+#define HELP     (1u << COMMAND_HELP)
+#define ENGINE   (GREP | INSPECT | SCORE)
+#define MODELS   (GREP | TOKENIZE | INSPECT | SCORE)
+#define ALL      ((1u << N_COMMANDS) - 1)
+
+const struct command_row COMMANDS[N_COMMANDS] = {
+    [COMMAND_GREP] =
+        {"grep", "QUESTION [FILE|DIR...]", "ask every document a yes/no question",
+         "Reads documents (lines, paragraphs or whole files), asks each one QUESTION, and prints those that the model answers "
+         "with yes, as grep prints lines. Without FILE, or where FILE is -, standard input is read; a directory is read with "
+         "all that is below it, files in name order. HTML files are read as their visible text.\n"
+         "A document is a line; it is a whole file under -l or -L or when a directory is named; --unit chooses. Matching "
+         "files print their name.\n"
+         "The model's weights are read from disk once for every batch of documents, so many documents at a time cost "
+         "little more than one; answers appear after every sweep.\n"
+         "  trawl grep -m demo -l \"Does it repeat every year?\" pages/\n"
+         "  trawl grep -m model.gguf --memory 4G --json \"Is this about water?\" notes.txt\n"
+         "Exit status: 0 some document matched, 1 none did, 2 an error (with -q: 0 whenever one matched).",
+         cmd_grep},
+    [COMMAND_TOKENIZE] =
+        {"tokenize", "[FILE]", "print the token ids of a text",
+         "Prints the ids of the whole input, separated by spaces. FILE may be - for standard input. The model may be a "
+         "file that holds a vocabulary only.\n"
+         "  printf 'Hello world' | trawl tokenize -m model.gguf --pieces",
+         cmd_tokenize},
+    [COMMAND_INSPECT] =
+        {"inspect", "[MODEL]", "say what a model is and what a run of it needs",
+         "Prints architecture, shapes, tensor types, bytes read per sweep, and the memory that a run takes: the smallest "
+         "budget and what it consists of.\n"
+         "  trawl inspect model.gguf --memory 4G",
+         cmd_inspect},
+    [COMMAND_SCORE] =
+        {"score", "FILE", "print the log-probability of every token of a text, and perplexity",
+         "Cuts the text into chunks of --context tokens that do not overlap (the last, shorter one is dropped; a chunk's "
+         "first token becomes begin-of-sequence where the model wants one) and scores the second half of each: position, "
+         "id, text and log-probability of each token given what is before it, then perplexity.\n"
+         "With --ids each line of FILE is one sequence of token ids, taken as they are, and all positions are scored; "
+         "blank lines are skipped.\n"
+         "  trawl score -m model.gguf --ids --json --top 5 ids.txt",
+         cmd_score},
+    [COMMAND_HELP] = {"help", "[COMMAND]", "say what a command does", "The same as `trawl COMMAND --help`.",
+                      cmd_help},
+    [COMMAND_COMPLETIONS] =
+        {"completions", "bash|zsh|fish", "print a completion script for a shell",
+         "  source <(trawl completions bash)\n"
+         "  trawl completions zsh > ~/.zfunc/_trawl\n"
+         "  trawl completions fish > ~/.config/fish/completions/trawl.fish",
+         cmd_completions},
+    [COMMAND_VERSION] = {"version", "", "print the version", "", cmd_version},
+};
+
+const char *const GROUP_TITLES[N_GROUPS] = {
+    [GROUP_MODEL] = "Model",           [GROUP_INPUT] = "What is read",
+    [GROUP_ASK] = "What is asked",     [GROUP_SELECT] = "What matches",
+    [GROUP_OUTPUT] = "What is printed", [GROUP_COMMAND] = "Options of this command",
+    [GROUP_RUN] = "Memory and speed",  [GROUP_OTHER] = "Other",
+};
+
+const struct option_row OPTIONS[] = {
+    {OPTION_MODEL, MODELS, GROUP_MODEL, 'm', "model", "PATH|NAME", NULL, NULL,
+     "GGUF file (any part of a split one), or a name such as demo. A word after grep's -m that is only a number is "
+     "--max-count; --model=PATH takes any. Default: TRAWL_MODEL, then `model = ...` in trawl/config"},
+    {OPTION_LORA, ENGINE, GROUP_MODEL, 0, "lora", "FILE[:SCALE]", NULL, NULL,
+     "GGUF low-rank adapter to add to the weights; may be repeated"},
+
+    {OPTION_UNIT, GREP, GROUP_INPUT, 'u', "unit", "UNIT", "line paragraph file", NULL,
+     "what a document is: line (default), paragraph (lines between blank lines), or file (default with -l, -L or a "
+     "directory)"},
+    {OPTION_RECURSIVE, GREP, GROUP_INPUT, 'r', "recursive", NULL, NULL, NULL,
+     "read directories (a directory implies it); without FILE, the current one"},
+    {OPTION_INCLUDE, GREP, GROUP_INPUT, 0, "include", "GLOB", NULL, NULL,
+     "read only files whose base name matches GLOB"},
+    {OPTION_EXCLUDE, GREP, GROUP_INPUT, 0, "exclude", "GLOB", NULL, NULL,
+     "skip files whose base name matches GLOB; of contradicting ones the last wins"},
+    {OPTION_NULL_DATA, GREP, GROUP_INPUT, 'z', "null-data", NULL, NULL, NULL,
+     "lines end in a NUL byte, in input and output"},
+    {OPTION_TEXT, GREP, GROUP_INPUT, 'a', NULL, NULL, NULL, NULL,
+     "read files with NUL bytes as text; otherwise one with a NUL in its first 96 KiB is skipped and counted"},
+    {OPTION_SKIP_BINARY, GREP, GROUP_INPUT, 'I', NULL, NULL, NULL, NULL,
+     "a file with NUL bytes is one that does not match, silently"},
+    {OPTION_RAW, GREP, GROUP_INPUT, 0, "raw", NULL, NULL, NULL,
+     "read HTML files as they are instead of as their visible text"},
+    {OPTION_NO_MESSAGES, GREP, GROUP_INPUT, 's', "no-messages", NULL, NULL, NULL,
+     "say nothing about files that are missing or cannot be read"},
+
+    {OPTION_QUESTION, GREP, GROUP_ASK, 'e', "question", "QUESTION", NULL, NULL,
+     "a question; repeated, a document matches where any answer is yes. No QUESTION operand then"},
+    {OPTION_QUESTION, GREP, GROUP_ASK, 0, "regexp", "QUESTION", NULL, NULL, NULL},
+    {OPTION_TEMPLATE, GREP, GROUP_ASK, 0, "template", "NAME", NULL, trawl_template_name,
+     "chat template, where the model's own is not recognised"},
+    {OPTION_LAYOUT, GREP, GROUP_ASK, 0, "layout", "LAYOUT", "document-first question-first", NULL,
+     "order of document and question in the prompt"},
+    {OPTION_WINDOW, GREP | INSPECT, GROUP_ASK, 0, "window", "N", NULL, NULL,
+     "most tokens of a document sent at once (default: the model's context or 4096, whichever is less)"},
+    {OPTION_LONG, GREP, GROUP_ASK, 0, "long", "HOW", "window head skip", NULL,
+     "longer documents: window (cut into overlapping windows, the largest p_yes counts), head (only the beginning is "
+     "read) or skip"},
+    {OPTION_SAMPLE, GREP, GROUP_ASK, 0, "sample", "N", NULL, NULL,
+     "ask only N documents, chosen at random from all of the input"},
+    {OPTION_SEED, GREP, GROUP_ASK, 0, "seed", "N", NULL, NULL,
+     "the choice of --sample (default 0: the same every time)"},
+    {OPTION_DRY_RUN, GREP, GROUP_ASK, 0, "dry-run", NULL, NULL, NULL,
+     "read the input, say rows, sweeps, bytes and memory, and run nothing"},
+    {OPTION_SHOW_PROMPT, GREP, GROUP_ASK, 0, "show-prompt", NULL, NULL, NULL,
+     "print what would be sent for the first document, and stop"},
+
+    {OPTION_THRESHOLD, GREP, GROUP_SELECT, 't', "threshold", "P", NULL, NULL,
+     "a document matches when p_yes, the probability of yes against no, is at least P (default 0.5)"},
+    {OPTION_INVERT, GREP, GROUP_SELECT, 'v', "invert-match", NULL, NULL, NULL,
+     "select the documents that do not match"},
+    {OPTION_MAX_COUNT, GREP, GROUP_SELECT, 0, "max-count", "NUM", NULL, NULL,
+     "stop reading a file after NUM selected documents; also -m NUM"},
+    {OPTION_TOP, GREP, GROUP_SELECT, 0, "top", "N", NULL, NULL,
+     "print only the N documents with the highest p_yes (lowest with -v), best first; --threshold, when given, still "
+     "applies"},
+
+    {OPTION_LIST, GREP, GROUP_OUTPUT, 'l', "files-with-matches", NULL, NULL, NULL,
+     "print only the names of files with a selected document"},
+    {OPTION_LIST_OTHERS, GREP, GROUP_OUTPUT, 'L', "files-without-match", NULL, NULL, NULL,
+     "print only the names of files without one"},
+    {OPTION_COUNT, GREP, GROUP_OUTPUT, 'c', "count", NULL, NULL, NULL,
+     "print only the number of selected documents per file"},
+    {OPTION_QUIET, GREP, GROUP_OUTPUT, 'q', "quiet", NULL, NULL, NULL,
+     "print nothing, stop at the first selected document"},
+    {OPTION_QUIET, GREP, GROUP_OUTPUT, 0, "silent", NULL, NULL, NULL, NULL},
+    {OPTION_LINE_NUMBER, GREP, GROUP_OUTPUT, 'n', "line-number", NULL, NULL, NULL,
+     "print the number of each line before it"},
+    {OPTION_WITH_FILENAME, GREP, GROUP_OUTPUT, 'H', "with-filename", NULL, NULL, NULL,
+     "print the file's name before each line (default with several files)"},
+    {OPTION_NO_FILENAME, GREP, GROUP_OUTPUT, 'h', "no-filename", NULL, NULL, NULL,
+     "print no names before lines"},
+    {OPTION_NULL, GREP, GROUP_OUTPUT, 'Z', "null", NULL, NULL, NULL,
+     "print a NUL byte after a file's name"},
+    {OPTION_AFTER, GREP, GROUP_OUTPUT, 'A', "after-context", "NUM", NULL, NULL,
+     "print NUM lines (paragraphs) after each selected one"},
+    {OPTION_BEFORE, GREP, GROUP_OUTPUT, 'B', "before-context", "NUM", NULL, NULL,
+     "print NUM lines (paragraphs) before each selected one"},
+    {OPTION_CONTEXT, GREP, GROUP_OUTPUT, 'C', "context", "NUM", NULL, NULL, "both; also -NUM"},
+    {OPTION_COLOR, GREP, GROUP_OUTPUT, 0, "color", "[WHEN]", "auto always never", NULL,
+     "colour names, numbers and separators: always, never, or auto (on a terminal)"},
+    {OPTION_COLOR, GREP, GROUP_OUTPUT, 0, "colour", "[WHEN]", "auto always never", NULL, NULL},
+    {OPTION_LINE_BUFFERED, GREP, GROUP_OUTPUT, 0, "line-buffered", NULL, NULL, NULL,
+     "write every line at once"},
+    {OPTION_SHOW_TEXT, GREP, GROUP_OUTPUT, 0, "text", NULL, NULL, NULL,
+     "print the text of matching files instead of their names; with other units the same as -a"},
+    {OPTION_PROBABILITIES, GREP, GROUP_OUTPUT, 'p', "probabilities", NULL, NULL, NULL,
+     "print p_yes before each match, at the beginning of the line"},
+    {OPTION_JSON, GREP, GROUP_OUTPUT, 0, "json", NULL, NULL, NULL,
+     "print one JSON object per document read, matching or not, in input order: file, line, answer, p_yes, p_other, "
+     "unsure, tokens, text"},
+    {OPTION_NO_TEXT, GREP, GROUP_OUTPUT, 0, "no-text", NULL, NULL, NULL, "leave the text out of --json"},
+
+    {OPTION_NO_BOS, TOKENIZE, GROUP_COMMAND, 0, "no-bos", NULL, NULL, NULL,
+     "no begin-of-sequence token, even where the model wants one"},
+    {OPTION_SPECIAL, TOKENIZE, GROUP_COMMAND, 0, "special", NULL, NULL, NULL,
+     "names of control tokens in the text become these tokens"},
+    {OPTION_PIECES, TOKENIZE, GROUP_COMMAND, 0, "pieces", NULL, NULL, NULL,
+     "one token per line: its id and its text as a JSON string"},
+    {OPTION_DECODE, TOKENIZE, GROUP_COMMAND, 0, "decode", NULL, NULL, NULL,
+     "the input is ids; print their text, exactly"},
+    {OPTION_IDS, SCORE, GROUP_COMMAND, 0, "ids", NULL, NULL, NULL,
+     "each line of FILE is one sequence of token ids"},
+    {OPTION_SCORE_TOP, SCORE, GROUP_COMMAND, 0, "top", "K", NULL, NULL,
+     "also the K most probable tokens at each position"},
+    {OPTION_SCORE_CONTEXT, SCORE, GROUP_COMMAND, 0, "context", "N", NULL, NULL,
+     "tokens of a chunk (default 512, or the model's context where that is less)"},
+    {OPTION_JSON, SCORE, GROUP_COMMAND, 0, "json", NULL, NULL, NULL,
+     "one object per sequence: ids, logprobs, top; after a text also one with its perplexity"},
+    {OPTION_JSON, INSPECT, GROUP_COMMAND, 0, "json", NULL, NULL, NULL, "one JSON object"},
+    {OPTION_MAN, HELP, GROUP_COMMAND, 0, "man", NULL, NULL, NULL, "print the manual page (troff)"},
+
+    {OPTION_MEMORY, ENGINE, GROUP_RUN, 0, "memory", "SIZE", NULL, NULL,
+     "budget for everything, such as 4G or 512M (default: half of what is available)"},
+    {OPTION_ROWS, ENGINE, GROUP_RUN, 0, "rows", "N", NULL, NULL,
+     "rows (token positions) of a batch, instead of the plan's choice"},
+    {OPTION_THREADS, ENGINE, GROUP_RUN, 'j', "threads", "N", NULL, NULL,
+     "compute threads (default: all cores this process may use)"},
+    {OPTION_READER, ENGINE, GROUP_RUN, 0, "reader", "NAME", NULL, trawl_reader_name,
+     "how weights are read (null: not at all, for measuring)"},
+    {OPTION_CPU, ENGINE, GROUP_RUN, 0, "cpu", "LEVEL", NULL, trawl_cpu_name,
+     "instruction set to compute with (default: the best there is)"},
+    {OPTION_EXACT, ENGINE, GROUP_RUN, 0, "exact", NULL, NULL, NULL,
+     "compute in 32-bit floating point instead of 8-bit integers"},
+    {OPTION_STATS, GREP | SCORE, GROUP_RUN, 0, "stats", "FILE", NULL, NULL,
+     "write what the run did to FILE as one JSON object"},
+    {OPTION_PROGRESS, GREP | SCORE, GROUP_RUN, 0, "progress", NULL, NULL, NULL,
+     "show progress and the summary even where standard error is not a terminal"},
+    {OPTION_NO_PROGRESS, GREP | SCORE, GROUP_RUN, 0, "no-progress", NULL, NULL, NULL,
+     "never show them"},
+
+    {OPTION_HELP, ALL, GROUP_OTHER, 0, "help", NULL, NULL, NULL, "this text"},
+    {OPTION_HELP, ALL & ~GREP, GROUP_OTHER, 'h', NULL, NULL, NULL, NULL, NULL},
+    {OPTION_VERSION, ALL, GROUP_OTHER, 'V', "version", NULL, NULL, NULL, "the version"},
+};
+const size_t N_OPTIONS = sizeof OPTIONS / sizeof OPTIONS[0];
+
+const struct command_row *command_find(const char *name)
+{
+    for (int c = 0; c < N_COMMANDS; c++)
+        if (strcmp(COMMANDS[c].name, name) == 0)
+            return &COMMANDS[c];
+    return NULL;
+}

@@ -1,0 +1,58 @@
+#include "progress.h"
+
+#include "base/clock.h"
+#include "units.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define REDRAW_NS 100000000u
+
+/* Seconds left, from what is done and how far the running sweep is; negative while there is no telling. */
+static double seconds_left(const struct progress *progress, const struct trawl_progress *now)
+{
+    double done = (double)progress->n_done + (double)now->batch_sequences * now->sweep_done;
+    if (!progress->read_all || done <= 0)
+        return -1;
+    double left = (double)progress->n_read - done;
+    return left > 0 ? now->seconds * left / done : 0;
+}
+
+static int terminal_width(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+void progress_draw(struct progress *progress, const struct trawl_progress *now)
+{
+    uint64_t time = clock_ns();
+    if (!progress->on || (progress->drawn && time - progress->drawn_ns < REDRAW_NS))
+        return;
+    progress->drawn_ns = time;
+    progress->drawn = true;
+
+    double seconds = now->seconds > 0 ? now->seconds : 1e-9;
+    struct unit_text rate = unit_count((uint64_t)((double)now->rows_done / seconds));
+    struct unit_text disk = unit_bytes((double)now->bytes_read / seconds);
+    char line[320];
+    int n = snprintf(line, sizeof line,
+                     "%s/%s %s%s  %s rows/s  sweep %llu layer %u/%u  disk %s/s  waiting %.0f%%",
+                     unit_count(progress->n_done).text, unit_count(progress->n_read).text, progress->noun,
+                     progress->read_all ? "" : " so far", rate.text, (unsigned long long)now->sweep,
+                     now->layer, now->n_layers, disk.text, 100 * now->seconds_waiting / seconds);
+    double left = seconds_left(progress, now);
+    if (left >= 0 && n > 0 && (size_t)n < sizeof line)
+        snprintf(line + n, sizeof line - (size_t)n, "  %s left", unit_seconds(left).text);
+    fprintf(stderr, "\r%.*s\033[K", terminal_width() - 1, line);
+    fflush(stderr);
+}
+
+void progress_clear(struct progress *progress)
+{
+    if (progress->drawn)
+        fputs("\r\033[K", stderr);
+    progress->drawn = false;
+}
