@@ -58,22 +58,19 @@ static inline uint32_t load_u32(const uint8_t *bytes)
 }
 
 /* The eight 6-bit scales and minimums of a Q4_K or Q5_K block, from their 12 bytes: the low six bits of bytes 0-3 and
- * 4-7 are the first four of each; a nibble of bytes 8-11 and the two top bits of bytes 0-7 make the others. */
-static inline void unpack_scales_k(const uint8_t packed[12], uint8_t scales[8], uint8_t mins[8])
+ * 4-7 are the first four of each; a nibble of bytes 8-11 and the two top bits of bytes 0-7 make the others. Number i comes
+ * as byte i, the lowest first. */
+static inline void unpack_scales_k(const uint8_t packed[12], uint64_t *scales, uint64_t *mins)
 {
     const uint32_t a = load_u32(packed), b = load_u32(packed + 4), c = load_u32(packed + 8);
-    const uint32_t words[4] = {
-        a & 0x3f3f3f3f,
-        (c & 0x0f0f0f0f) | (a >> 2 & 0x30303030),
-        b & 0x3f3f3f3f,
-        (c >> 4 & 0x0f0f0f0f) | (b >> 2 & 0x30303030),
-    };
-    for (int i = 0; i < 4; i++) {
-        scales[i] = (uint8_t)(words[0] >> 8 * i);
-        scales[i + 4] = (uint8_t)(words[1] >> 8 * i);
-        mins[i] = (uint8_t)(words[2] >> 8 * i);
-        mins[i + 4] = (uint8_t)(words[3] >> 8 * i);
-    }
+    *scales = (a & 0x3f3f3f3f) | (uint64_t)((c & 0x0f0f0f0f) | (a >> 2 & 0x30303030)) << 32;
+    *mins = (b & 0x3f3f3f3f) | (uint64_t)((c >> 4 & 0x0f0f0f0f) | (b >> 2 & 0x30303030)) << 32;
+}
+
+/* Number [i] of eight. */
+static inline float scale_k(uint64_t numbers, int i)
+{
+    return (float)(numbers >> 8 * i & 0xff);
 }
 
 #endif

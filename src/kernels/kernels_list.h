@@ -96,8 +96,20 @@
     D(TENSOR_Q5_K, q5_k, avx512, NEED_AVX512)                                                      \
     D(TENSOR_Q6_K, q6_k, avx512, NEED_AVX512)
 #elif defined(__aarch64__)
-#define GEMM_SHAPES_ARCH(S)
-#define KERNEL_VARIANTS_ARCH(V)
+/* What is not listed here the compiler vectorises well from the plain C. */
+#define GEMM_SHAPES_ARCH(S)                                                                        \
+    S(neon, 8, 8, NEED_NEON)
+#define KERNEL_VARIANTS_ARCH(V)                                                                    \
+    V(quantize_row, neon, NEED_NEON)                                                               \
+    V(pack_tile_q8, neon, NEED_NEON)                                                               \
+    V(pack_panel_q8, neon, NEED_NEON)                                                              \
+    V(gemm_q8, neon, NEED_NEON)                                                                    \
+    V(gemm_f32, neon, NEED_NEON)                                                                   \
+    V(rms_norm, neon, NEED_NEON)                                                                   \
+    V(swiglu, neon, NEED_NEON)                                                                     \
+    V(attention_block, neon, NEED_NEON)                                                            \
+    V(max_sum_exp, neon, NEED_NEON)                                                                \
+    V(gemm_q8, neondot, NEED_NEONDOT)
 #define DEQUANT_VARIANTS_ARCH(D)
 #else
 #define GEMM_SHAPES_ARCH(S)

@@ -79,10 +79,10 @@ void dequant_q5_1_c(const void *blocks, float *to, size_t n)
 static void unpack_k(const uint8_t *block, const uint8_t *high, const uint8_t *nibbles, float *to)
 {
     const float d = load_f16(block), dmin = load_f16(block + 2);
-    uint8_t scales[8], mins[8];
-    unpack_scales_k(block + 4, scales, mins);
+    uint64_t scales, mins;
+    unpack_scales_k(block + 4, &scales, &mins);
     for (int s = 0; s < 8; s++) {
-        const float scale = d * scales[s], min = dmin * mins[s];
+        const float scale = d * scale_k(scales, s), min = dmin * scale_k(mins, s);
         const uint8_t *q = nibbles + s / 2 * 32;
         for (int j = 0; j < 32; j++) {
             int value = s % 2 ? q[j] >> 4 : q[j] & 15;

@@ -118,10 +118,11 @@ void dequant_q4_k_avx2(const void *blocks, float *to, size_t n)
     const uint8_t *block = blocks;
     for (size_t i = 0; i < n; i += 256, block += 144) {
         const float d = f16_at(block), dmin = f16_at(block + 2);
-        uint8_t scales[8], mins[8];
-        unpack_scales_k(block + 4, scales, mins);
+        uint64_t scales, mins;
+        unpack_scales_k(block + 4, &scales, &mins);
         for (int s = 0; s < 8; s++)
-            scale_32(part_nibbles(block + 16, s), d * scales[s], -(dmin * mins[s]), to + i + s * 32);
+            scale_32(part_nibbles(block + 16, s), d * scale_k(scales, s), -(dmin * scale_k(mins, s)),
+                     to + i + s * 32);
     }
 }
 
@@ -130,15 +131,15 @@ void dequant_q5_k_avx2(const void *blocks, float *to, size_t n)
     const uint8_t *block = blocks;
     for (size_t i = 0; i < n; i += 256, block += 176) {
         const float d = f16_at(block), dmin = f16_at(block + 2);
-        uint8_t scales[8], mins[8];
-        unpack_scales_k(block + 4, scales, mins);
+        uint64_t scales, mins;
+        unpack_scales_k(block + 4, &scales, &mins);
         const __m256i high = _mm256_loadu_si256((const void *)(block + 16));
         for (int s = 0; s < 8; s++) {
             const __m256i bit = _mm256_set1_epi8((char)(1 << s));
             const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(high, bit), bit);
             const __m256i fifth = _mm256_and_si256(set, _mm256_set1_epi8(16));
-            scale_32(_mm256_or_si256(part_nibbles(block + 48, s), fifth), d * scales[s],
-                     -(dmin * mins[s]), to + i + s * 32);
+            scale_32(_mm256_or_si256(part_nibbles(block + 48, s), fifth), d * scale_k(scales, s),
+                     -(dmin * scale_k(mins, s)), to + i + s * 32);
         }
     }
 }

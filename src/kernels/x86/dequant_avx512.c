@@ -137,17 +137,19 @@ void dequant_q5_1_avx512(const void *blocks, float *to, size_t n)
                  broadcast_f16(block + 2), to + i);
 }
 
-/* The scales d * sc and minimums dmin * mn of a Q4_K or Q5_K block. */
+/* The scales d * sc and minimums dmin * mn of a Q4_K or Q5_K block, in memory also for the compiler: a broadcast from
+ * there takes no shuffle, which is what the unpackers are short of. */
 static inline void load_scales_k(const uint8_t *block, float scales[8], float mins[8])
 {
-    uint8_t sc[8], mn[8];
-    unpack_scales_k(block + 4, sc, mn);
+    uint64_t sc, mn;
+    unpack_scales_k(block + 4, &sc, &mn);
     const __m256 d = _mm512_castps512_ps256(broadcast_f16(block));
     const __m256 dmin = _mm512_castps512_ps256(broadcast_f16(block + 2));
-    const __m256i wide_sc = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)sc));
-    const __m256i wide_mn = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)mn));
+    const __m256i wide_sc = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)sc));
+    const __m256i wide_mn = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)mn));
     _mm256_storeu_ps(scales, _mm256_mul_ps(d, _mm256_cvtepi32_ps(wide_sc)));
     _mm256_storeu_ps(mins, _mm256_mul_ps(dmin, _mm256_cvtepi32_ps(wide_mn)));
+    __asm__("" : "+m"(*(float(*)[8])scales), "+m"(*(float(*)[8])mins));
 }
 
 void dequant_q4_k_avx512(const void *blocks, float *to, size_t n)

@@ -9,6 +9,9 @@
 
 enum { MR = 6, NR = 16, LANES = 8, PASS = 3 /* rows at a time: registers allow no more */ };
 
+/* gcc 12 leaves arrays of accumulators in memory unless every loop over them is unrolled early. */
+#define UNROLL _Pragma("GCC unroll 8")
+
 /* sums[r][h] += 4 products per lane, over the steps of one group, for PASS rows. */
 static inline void add_group(const int8_t *a, const int8_t *w, size_t steps, __m256i sums[PASS][2])
 {
@@ -60,23 +63,28 @@ void gemm_q8_avx2(const struct gemm_q8_args *args)
 
 void gemm_f32_avx2(const struct gemm_f32_args *args)
 {
+    const __m256 keep = _mm256_castsi256_ps(_mm256_set1_epi32(args->first ? 0 : -1));
     __m256 sums[MR][2];
-    for (size_t r = 0; r < MR; r++) {
-        const float *c = args->c + r * args->ldc;
-        sums[r][0] = args->first ? _mm256_setzero_ps() : _mm256_loadu_ps(c);
-        sums[r][1] = args->first ? _mm256_setzero_ps() : _mm256_loadu_ps(c + LANES);
+    UNROLL
+    for (int r = 0; r < MR; r++) {
+        const float *c = args->c + (size_t)r * args->ldc;
+        sums[r][0] = _mm256_and_ps(_mm256_loadu_ps(c), keep);
+        sums[r][1] = _mm256_and_ps(_mm256_loadu_ps(c + LANES), keep);
     }
     const float *a = args->a + (size_t)args->k0 * MR, *w = args->w + (size_t)args->k0 * NR;
     for (uint32_t k = args->k0; k < args->k1; k++, a += MR, w += NR) {
         const __m256 w0 = _mm256_loadu_ps(w), w1 = _mm256_loadu_ps(w + LANES);
+        UNROLL
         for (int r = 0; r < MR; r++) {
             const __m256 in = _mm256_broadcast_ss(a + r);
             sums[r][0] = _mm256_fmadd_ps(in, w0, sums[r][0]);
             sums[r][1] = _mm256_fmadd_ps(in, w1, sums[r][1]);
         }
     }
-    for (size_t r = 0; r < MR; r++) {
-        _mm256_storeu_ps(args->c + r * args->ldc, sums[r][0]);
-        _mm256_storeu_ps(args->c + r * args->ldc + LANES, sums[r][1]);
+    UNROLL
+    for (int r = 0; r < MR; r++) {
+        float *c = args->c + (size_t)r * args->ldc;
+        _mm256_storeu_ps(c, sums[r][0]);
+        _mm256_storeu_ps(c + LANES, sums[r][1]);
     }
 }

@@ -36,8 +36,10 @@ static inline __m512 load_rotated(const float *x)
     return _mm512_fmadd_ps(v, sign_8, _mm512_shuffle_f32x4(v, v, 0x4e));
 }
 
-/* Rotates x [16 * n] to y, n = 4, 8 or 16 a constant; returns the lanes' largest |y| as bits. */
-static inline __attribute__((always_inline)) __m512i rotate(const float *x, float *y, int n)
+/* Rotates x [16 * n] to y, n = 4, 8 or 16 a constant; returns the lanes' largest |y| or [max]. NaN is passed over here, and
+ * seen by round_64. */
+static inline __attribute__((always_inline)) __m512 rotate(const float *x, float *y, int n,
+                                                           __m512 max)
 {
     __m512 v[16];
     for (int i = 0; i < n; i++)
@@ -48,17 +50,20 @@ static inline __attribute__((always_inline)) __m512i rotate(const float *x, floa
         stage(v, n, 4);
     if (n >= 16)
         stage(v, n, 8);
-    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-    __m512i max = _mm512_setzero_si512();
-    for (int i = 0; i < n; i++) {
-        _mm512_store_ps(y + i * LANES, v[i]);
-        max = _mm512_max_epu32(max, _mm512_and_si512(_mm512_castps_si512(v[i]), magnitude));
+    enum { LARGEST_MAGNITUDE = 0xb }; /* the absolute maximum, without its sign */
+    for (int i = 0; i < n; i += 4) {
+        for (int j = i; j < i + 4; j++)
+            _mm512_store_ps(y + j * LANES, v[j]);
+        const __m512 low = _mm512_range_ps(v[i], v[i + 1], LARGEST_MAGNITUDE);
+        const __m512 high = _mm512_range_ps(v[i + 2], v[i + 3], LARGEST_MAGNITUDE);
+        max = _mm512_range_ps(max, _mm512_range_ps(low, high, LARGEST_MAGNITUDE), LARGEST_MAGNITUDE);
     }
     return max;
 }
 
-/* Rounds v [64] * factor to q. */
-static inline void round_64(const float *v, __m512 factor, int8_t *q)
+/* Rounds v [64] * factor to q. False when there was a NaN, which the conversion makes the least integer and the packing -128:
+ * no number gets there. */
+static inline bool round_64(const float *v, __m512 factor, int8_t *q)
 {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i part[4];
@@ -68,38 +73,55 @@ static inline void round_64(const float *v, __m512 factor, int8_t *q)
     const __m512i high = _mm512_packs_epi32(part[2], part[3]);
     const __m512i bytes = _mm512_packs_epi16(low, high);
     _mm512_storeu_si512(q, _mm512_permutexvar_epi32(order, bytes));
+    return _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(-128)) == 0;
 }
 
+/* Rotates group [g] of x to v [group] and finds its scale and the factor from v to int8. */
+static inline bool rotate_group(const struct quant_layout *layout, const float *x, uint32_t g,
+                                float *v, float *factor, float *scale)
+{
+    const uint32_t group = layout->group, length = quantize_length(group);
+    const uint32_t n = quantize_inputs(layout, g * group);
+    const float *from = x + g * group;
+    float padded[QUANTIZE_GROUP_LIMIT];
+    if (n < group) {
+        memset(padded, 0, sizeof padded);
+        memcpy(padded, from, n * sizeof *padded);
+        from = padded;
+    }
+    __m512 max = _mm512_setzero_ps();
+    if (length == 256) {
+        max = rotate(from, v, 16, max);
+    } else if (length == 128) {
+        max = rotate(from, v, 8, max);
+    } else {
+        for (uint32_t i = 0; i < group; i += 64)
+            max = rotate(from + i, v + i, 4, max);
+    }
+    return quantize_scale(_mm512_reduce_max_epu32(_mm512_castps_si512(max)), length, factor, scale);
+}
+
+static inline bool round_group(const float *v, float factor, uint32_t group, int8_t *q)
+{
+    bool numbers = true;
+    for (uint32_t i = 0; i < group; i += 64)
+        numbers &= round_64(v + i, _mm512_set1_ps(factor), q + i);
+    return numbers;
+}
+
+/* A group is rounded after the next one was rotated: the division that it waits for takes as long as half a rotation. */
 bool quantize_row_avx512(const struct quant_layout *layout, const float *x, int8_t *q,
                          float *scales)
 {
-    const uint32_t group = layout->group, length = quantize_length(group);
-    bool finite = true;
-    for (uint32_t g = 0; g < layout->n_groups; g++) {
-        const uint32_t begin = g * group, n = quantize_inputs(layout, begin);
-        _Alignas(64) float v[QUANTIZE_GROUP_LIMIT];
-        const float *from = x + begin;
-        float padded[QUANTIZE_GROUP_LIMIT];
-        if (n < group) {
-            memset(padded, 0, sizeof padded);
-            memcpy(padded, from, n * sizeof *padded);
-            from = padded;
-        }
-        __m512i max = _mm512_setzero_si512();
-        if (length == 256) {
-            max = rotate(from, v, 16);
-        } else if (length == 128) {
-            max = rotate(from, v, 8);
-        } else {
-            for (uint32_t i = 0; i < group; i += 64)
-                max = _mm512_max_epu32(max, rotate(from + i, v + i, 4));
-        }
-        float factor;
-        finite &= quantize_scale(_mm512_reduce_max_epu32(max), length, &factor, &scales[g]);
-        for (uint32_t i = 0; i < group; i += 64)
-            round_64(v + i, _mm512_set1_ps(factor), q + begin + i);
+    const uint32_t group = layout->group, last = layout->n_groups - 1;
+    _Alignas(64) float v[2][QUANTIZE_GROUP_LIMIT];
+    float factors[2];
+    bool finite = rotate_group(layout, x, 0, v[0], &factors[0], &scales[0]);
+    for (uint32_t g = 1; g <= last; g++) {
+        finite &= rotate_group(layout, x, g, v[g % 2], &factors[g % 2], &scales[g]);
+        finite &= round_group(v[(g - 1) % 2], factors[(g - 1) % 2], group, q + (g - 1) * group);
     }
-    return finite;
+    return round_group(v[last % 2], factors[last % 2], group, q + last * group) && finite;
 }
 
 /* Transposes 16 x 16 units of 4 bytes in place: afterwards rows[i] has unit i of every row. */
