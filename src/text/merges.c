@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define MAX_MERGES (1u << 26)
-#define MAX_WORD_BYTES (1u << 30) /* indexes of symbols are 32-bit; longer words are cut */
+#define MAX_WORD_BYTES (1u << 18) /* bounds the memory of a merge to some 12 MB; a longer word is cut */
 #define END UINT32_MAX            /* no symbol */
 #define GONE (-2)                 /* id of a symbol that was merged into the one on its left */
 
@@ -171,7 +171,10 @@ static int reserve(struct merge_work *work, size_t n, struct error *err)
     if (work->symbols_capacity >= n && work->heap_capacity >= 3 * n) {
         return 0;
     }
-    size_t capacity = max_size(64, n + n / 2);
+    size_t capacity = 64;
+    while (capacity < n) {
+        capacity *= 2;
+    }
     merge_work_deinit(work);
     work->symbols = malloc(capacity * sizeof(*work->symbols));
     work->heap = malloc(3 * capacity * sizeof(*work->heap));
@@ -279,7 +282,7 @@ static int encode_part(const struct merges *merges, const struct vocabulary *v, 
     }
     merge_all(merges, work);
     for (uint32_t i = 0; i != END; i = work->symbols[i].next) {
-        int32_t id = work->symbols[i].id >= 0 ? work->symbols[i].id : v->roles[TOKEN_UNK];
+        int32_t id = work->symbols[i].id;
         if (id != TOKEN_NONE && token_list_append(out, id, err) < 0) {
             return -1;
         }

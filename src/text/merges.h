@@ -33,7 +33,8 @@ struct merge_work {
 };
 void merge_work_deinit(struct merge_work *work);
 
-/* Appends the tokens of one word: its bytes, merged by rank, leftmost first among equals; n log n. A byte that is no token gives the unknown token, or nothing where there is none. */
+/* Appends the tokens of one word: its bytes, merged by rank, leftmost first among equals; n log n. A byte that is no token gives nothing, as it
+ * did when the model was trained. */
 int merges_encode(const struct merges *merges, const struct vocabulary *v, const char *word,
                   size_t n_bytes, struct merge_work *work, struct token_list *out,
                   struct error *err) MUST_CHECK;

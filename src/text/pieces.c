@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_STRETCH_BYTES (1u << 30) /* offsets are 32-bit; longer stretches are cut */
+#define MAX_STRETCH_BYTES (1u << 18) /* bounds the memory of a merge to some 18 MB; a longer stretch is cut */
 #define END UINT32_MAX               /* no symbol */
 
 struct piece_symbol {
@@ -80,7 +80,10 @@ static int reserve(struct pieces_work *work, size_t n, struct error *err)
         return 0;
     }
     bool after_unknown = work->after_unknown;
-    size_t capacity = max_size(64, n + n / 2);
+    size_t capacity = 64;
+    while (capacity < n) {
+        capacity *= 2;
+    }
     pieces_work_deinit(work);
     work->after_unknown = after_unknown;
     work->symbols = malloc(capacity * sizeof(*work->symbols));

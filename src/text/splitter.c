@@ -18,6 +18,13 @@
 /* Unicode's White_Space, as the engines that models were trained with understand \s. PCRE2's own has U+180E besides. */
 #define SPACES "\\x{9}-\\x{d} \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 
+#define YOUNG_LETTERS "\\x{13460}-\\x{143fa}\\x{2ebf0}-\\x{2ee5d}\\x{31350}-\\x{323af}"
+#define YOUNG_SYMBOLS                                                                         \
+    "\\x{1cc00}-\\x{1ccef}\\x{1cd00}-\\x{1ceb3}\\x{1f6dc}\\x{1fa75}-\\x{1fa77}"               \
+    "\\x{1fa87}-\\x{1fa89}\\x{1fa8f}\\x{1faad}-\\x{1faaf}\\x{1fabb}-\\x{1fabf}\\x{1fac6}"      \
+    "\\x{1face}\\x{1facf}\\x{1fada}-\\x{1fadc}\\x{1fadf}\\x{1fae8}\\x{1fae9}\\x{1faf7}"         \
+    "\\x{1faf8}"
+
 struct splitter {
     const struct split_rule *rule;
     pcre2_code *codes[SPLITTER_MAX_STAGES];
@@ -33,30 +40,57 @@ struct split {
     void *arg;
 };
 
-/* The expression with \s and \S written out, inside and outside of classes. */
-static int expand_spaces(const char *expression, struct bytes *out, struct error *err)
+/* What is written out in expressions: white space as above, and the larger additions of Unicode 15 and 16 (CJK extensions H and I, hieroglyphs, the
+ * emoji) to classes of which the PCRE2 at hand may have an older edition. */
+static const struct {
+    const char *escape;
+    const char *members; /* of a class */
+    bool negated;        /* stands outside of classes only */
+} escapes[] = {
+    {"\\s", SPACES, false},
+    {"\\S", SPACES, true},
+    {"\\p{L}", "\\p{L}" YOUNG_LETTERS, false},
+    {"\\p{Lo}", "\\p{Lo}" YOUNG_LETTERS, false},
+    {"\\p{S}", "\\p{S}" YOUNG_SYMBOLS, false},
+};
+
+/* Writes out the escape at the start of [expression]; *n_bytes is its length, 0 when there is none. */
+static int expand_escape(const char *expression, bool in_class, struct bytes *out, size_t *n_bytes,
+                         struct error *err)
 {
-    bool in_class = false;
-    for (const char *s = expression; *s != '\0'; s++) {
-        const char *text = NULL;
-        if (s[0] == '\\' && s[1] == 's') {
-            text = in_class ? SPACES : "[" SPACES "]";
-        } else if (s[0] == '\\' && s[1] == 'S') {
-            text = "[^" SPACES "]"; /* no rule has it inside a class */
-        }
-        if (text != NULL) {
-            s++;
-            if (bytes_append_text(out, text, err) < 0) {
-                return -1;
-            }
+    *n_bytes = 0;
+    for (size_t i = 0; i < sizeof(escapes) / sizeof(*escapes); i++) {
+        size_t n = strlen(escapes[i].escape);
+        if (strncmp(expression, escapes[i].escape, n) != 0) {
             continue;
         }
-        size_t n = s[0] == '\\' && s[1] != '\0' ? 2 : 1;
-        in_class = n == 2 ? in_class : s[0] == '[' || (in_class && s[0] != ']');
-        if (bytes_append(out, s, n, err) < 0) {
+        *n_bytes = n;
+        if ((!in_class && bytes_append_text(out, escapes[i].negated ? "[^" : "[", err) < 0) ||
+            bytes_append_text(out, escapes[i].members, err) < 0 ||
+            (!in_class && bytes_append_text(out, "]", err) < 0)) {
             return -1;
         }
-        s += n - 1;
+        break;
+    }
+    return 0;
+}
+
+static int expand(const char *expression, struct bytes *out, struct error *err)
+{
+    bool in_class = false;
+    for (const char *s = expression; *s != '\0';) {
+        size_t n;
+        if (expand_escape(s, in_class, out, &n, err) < 0) {
+            return -1;
+        }
+        if (n == 0) {
+            n = s[0] == '\\' && s[1] != '\0' ? 2 : 1;
+            in_class = n == 2 ? in_class : s[0] == '[' || (in_class && s[0] != ']');
+            if (bytes_append(out, s, n, err) < 0) {
+                return -1;
+            }
+        }
+        s += n;
     }
     return 0;
 }
@@ -67,7 +101,7 @@ static pcre2_code *compile(const char *expression, struct error *err)
     pcre2_code *code = NULL;
     int error_code;
     PCRE2_SIZE error_at;
-    if (expand_spaces(expression, &expanded, err) == 0) {
+    if (expand(expression, &expanded, err) == 0) {
         code = pcre2_compile((PCRE2_SPTR)expanded.data, expanded.n_bytes, PCRE2_UTF | PCRE2_UCP,
                              &error_code, &error_at, NULL);
         if (code == NULL) {

@@ -24,9 +24,16 @@
 #define GPT4O_TAIL(digits) "|" digits "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" LINE_ENDS
 #define GPT4O(digits, contraction) CASED(UPPER, LOWER, contraction) GPT4O_TAIL(digits)
 
+/* The script Han. (PCRE2's \p{Han} takes in the punctuation that goes with it.) */
+#define HAN                                                                                   \
+    "\\x{2e80}-\\x{2e99}\\x{2e9b}-\\x{2ef3}\\x{2f00}-\\x{2fd5}\\x{3005}\\x{3007}"            \
+    "\\x{3021}-\\x{3029}\\x{3038}-\\x{303b}\\x{3400}-\\x{4dbf}\\x{4e00}-\\x{9fff}"            \
+    "\\x{f900}-\\x{fa6d}\\x{fa70}-\\x{fad9}\\x{16fe2}\\x{16fe3}\\x{16ff0}\\x{16ff1}"          \
+    "\\x{20000}-\\x{2ebe0}\\x{2f800}-\\x{2fa1d}\\x{30000}-\\x{323af}"
+
 /* The same classes without Han: all that is of no other category. */
-#define UPPER_NOT_HAN "[^\\p{Ll}\\p{N}\\p{P}\\p{S}\\p{Z}\\p{C}\\p{Han}]"
-#define LOWER_NOT_HAN "[^\\p{Lu}\\p{Lt}\\p{N}\\p{P}\\p{S}\\p{Z}\\p{C}\\p{Han}]"
+#define UPPER_NOT_HAN "[^\\p{Ll}\\p{N}\\p{P}\\p{S}\\p{Z}\\p{C}" HAN "]"
+#define LOWER_NOT_HAN "[^\\p{Lu}\\p{Lt}\\p{N}\\p{P}\\p{S}\\p{Z}\\p{C}" HAN "]"
 
 #define DEEPSEEK_CJK "[\\x{4e00}-\\x{9fa5}\\x{800}-\\x{4e00}\\x{ac00}-\\x{d7ff}]+"
 #define DEEPSEEK3_CJK "[\\x{4e00}-\\x{9fa5}\\x{3040}-\\x{309f}\\x{30a0}-\\x{30ff}]+"
@@ -131,13 +138,13 @@ static const struct split_rule rules[] = {
      .stages = {{GPT4O("\\p{N}{1,3}", CONTRACTION "?")}},
      .whole_words = true},
     {.names = "tiny_aya cohere2moe",
-     .stages = {{"\\d++\\b", .threes_from_right = true},
+     .stages = {{"\\d++(?![\\p{L}\\p{M}\\p{N}\\p{Pc}])", .threes_from_right = true},
                 {GPT4O("\\p{N}{1,3}", CONTRACTION "?")}}},
     {.names = "youtu",
      .stages = {{YOUTU_SCRIPTS}, {GPT4O("\\p{N}", CONTRACTION "?")}},
      .whole_words = true},
     {.names = "kimi-k2",
-     .stages = {{"\\p{Han}+|" CASED(UPPER_NOT_HAN, LOWER_NOT_HAN, CONTRACTION "?")
+     .stages = {{"[" HAN "]+|" CASED(UPPER_NOT_HAN, LOWER_NOT_HAN, CONTRACTION "?")
                      "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" LINE_ENDS}}},
     {.names = "bloom poro-chat gpt3-finnish", .stages = {{BLOOM}}},
     {.names = "viking", .stages = {{BLOOM}, {"\\p{N}"}}},

@@ -118,22 +118,19 @@ static bool matches(const struct template *template, const struct template_sourc
     return true;
 }
 
-/* How an unknown template begins, on one line, for the message. */
+/* The first special token that an unknown template names ("<|...|>"), else how it begins; on one line, for the message. */
 static void describe(const struct template_source *source, char *to, size_t capacity)
 {
+    const char *text = source->jinja, *end = text + source->n_bytes;
+    const char *token = memmem(text, source->n_bytes, "<|", 2);
+    const char *close = token ? memmem(token, (size_t)(end - token), "|>", 2) : NULL;
+    if (close != NULL && (size_t)(close + 2 - token) < capacity) {
+        text = token;
+        end = close + 2;
+    }
     size_t n = 0;
-    bool space = false;
-    for (size_t i = 0; i < source->n_bytes && n + 1 < capacity; i++) {
-        char c = source->jinja[i];
-        if (isspace((unsigned char)c) || !isprint((unsigned char)c)) {
-            space = n > 0;
-            continue;
-        }
-        if (space && n + 2 < capacity) {
-            to[n++] = ' ';
-        }
-        space = false;
-        to[n++] = c;
+    for (; text < end && n + 1 < capacity; text++) {
+        to[n++] = isprint((unsigned char)*text) ? *text : ' ';
     }
     to[n] = '\0';
 }
@@ -149,12 +146,13 @@ int template_recognise(const struct template_source *source, const struct templa
             return 0;
         }
     }
-    char beginning[44];
+    char beginning[41];
     describe(source, beginning, sizeof(beginning));
     return fail(err, ERROR_UNSUPPORTED,
-                "tokenizer.chat_template: a template that trawl does not know (\"%s...\"); if it is one of a "
-                "known family, name it with --template NAME (plain, chatml, llama3, ...; --template help "
-                "lists them)", beginning);
+                "tokenizer.chat_template: trawl does not know this template (\"%s\"); if it is of a family "
+                "that trawl knows, say so with --template NAME: plain, chatml, llama2, llama3, llama3.1, "
+                "mistral-v1, mistral-v3, mistral-v7, gemma, phi3, zephyr, vicuna, qwen3, deepseek-v3 or "
+                "another (a wrong NAME gives the list)", beginning);
 }
 
 /* The state of one rendering. */

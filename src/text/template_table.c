@@ -11,9 +11,9 @@
 #define NO_THOUGHT "<think>\n\n</think>\n\n"
 
 #define LLAMA3                                                                                \
-    .user = {"<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"},                   \
+    .bos = true, .user = {"<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"},                   \
     .assistant = {"<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"},         \
-    .answer = "<|start_header_id|>assistant<|end_header_id|>\n\n", .trim = TRIM_ALL, .bos = true
+    .answer = "<|start_header_id|>assistant<|end_header_id|>\n\n"
 
 #define LLAMA2                                                                                \
     .system = {"<<SYS>>\n", "\n<</SYS>>\n\n"}, .user = {"[INST] ", " [/INST]"},               \
@@ -118,18 +118,19 @@ const struct template template_rows[] = {
      .system = {"<|start_header_id|>system<|end_header_id|>\n\n"
                 "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n",
                 "<|eot_id|>"},
-     .default_system = ""},
+     .default_system = "",
+     .trim = TRIM_ALL},
     {.name = "functionary",
      .marks = {"<|start_header_id|>", "Cutting Knowledge Date: December 2023\\n\\n", "<function="},
      LLAMA3,
      .begin = "<|start_header_id|>system<|end_header_id|>\n\n\n"
               "Cutting Knowledge Date: December 2023\n\n<|eot_id|>",
-     .system = {"<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"},
-     .trim = 0},
+     .system = {"<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"}},
     {.name = "llama3",
      .marks = {"<|start_header_id|>", "<|eot_id|>"},
      .never = {">>>", "<function=", "Cutting Knowledge Date"},
      LLAMA3,
+     .trim = TRIM_ALL,
      .system = {"<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"}},
     {.name = "llama4",
      .marks = {"<|header_start|>", "<|header_end|>", "<|eot|>"},
