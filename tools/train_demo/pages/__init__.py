@@ -1,0 +1,35 @@
+"""Training pages for the demo's adapter: web pages in several languages with yes/no questions and their answers.
+
+Everything is made from the hand-written banks under banks/ and is the same for the same seed.
+"""
+
+import random
+
+from . import bank, events, layout, others
+from .questions import Asker
+
+ENGLISH_SHARE = 0.7
+
+
+def page(seed, number):
+    """Page `number` of a seed as a dict (see generate)."""
+    rng = random.Random(f"{seed}/{number}")
+    rest = [lang for lang in bank.languages() if lang != "en"]
+    lang = "en" if not rest or rng.random() < ENGLISH_SHARE else rng.choice(rest)
+    facts, text = (events if rng.random() < 0.53 else others).make(rng, lang)
+    qa = Asker(rng, facts, text).run()
+    return {
+        "id": f"{seed}-{number}",
+        "lang": facts.lang,
+        "kind": facts.kind,
+        "text": layout.worn(rng, text),
+        "labels": facts.labels,
+        "qa": qa,
+    }
+
+
+def generate(seed, n):
+    """Yields n pages: {"id", "lang", "kind", "text", "labels": {event, repeats, free, outdoors: "yes"|"no"},
+    "qa": [{"q", "a": "yes"|"no", "topic": "event"|"repeats"|"free"|"outdoors"|"other"}]}."""
+    for number in range(n):
+        yield page(seed, number)
