@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-#define CHUNK_BYTES ((size_t)64 * 1024) /* with its header; larger pieces get a chunk of their own */
+#define CHUNK_BYTES                                                                                \
+    ((size_t)64 * 1024) /* with its header; larger pieces get a chunk of their own */
 #define ALIGN_BYTES 16
 
 struct arena_chunk {

@@ -1,7 +1,7 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
-/* Many small pieces of memory that live and die together: names, texts and tables of an opened file. Zero-initialised is empty; the
- * owner calls arena_deinit. One thread at a time. */
+/* Many small pieces of memory that live and die together: names, texts and tables of an opened
+ * file. Zero-initialised is empty; the owner calls arena_deinit. One thread at a time. */
 
 #include "base/error.h"
 
@@ -16,8 +16,8 @@ struct arena {
     uint64_t n_bytes;           /* heap held */
 };
 
-/* Uninitialised memory aligned to [align] bytes (a power of two up to 16), never NULL on success even for 0 bytes. [what] names it in
- * the error. */
+/* Uninitialised memory aligned to [align] bytes (a power of two up to 16), never NULL on success
+ * even for 0 bytes. [what] names it in the error. */
 void *arena_alloc(struct arena *arena, uint64_t n_bytes, size_t align, const char *what,
                   struct error *err) MUST_CHECK;
 

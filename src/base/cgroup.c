@@ -11,7 +11,8 @@
 /* A limit at or above this is v1's way of saying that there is none. */
 #define NO_LIMIT_BYTES (UINT64_C(1) << 60)
 
-/* Where this process is in one hierarchy: [directory] is its own cgroup below the mount point, whose length is [root_len]. */
+/* Where this process is in one hierarchy: [directory] is its own cgroup below the mount point,
+ * whose length is [root_len]. */
 struct cgroup {
     bool found;
     bool v2;
@@ -29,7 +30,8 @@ static bool list_has(const char *list, const char *word)
     return false;
 }
 
-/* /proc/self/cgroup: "ID:CONTROLLERS:PATH"; v2 is the line "0::PATH". Fills the path of the hierarchy that has [controller]. */
+/* /proc/self/cgroup: "ID:CONTROLLERS:PATH"; v2 is the line "0::PATH". Fills the path of the
+ * hierarchy that has [controller]. */
 static bool find_path(const char *controller, bool v2, char *path, size_t path_bytes)
 {
     FILE *file = fopen("/proc/self/cgroup", "re");
@@ -70,7 +72,8 @@ static void unescape(char *text)
     *to = '\0';
 }
 
-/* /proc/self/mountinfo: "ID PARENT DEVICE ROOT MOUNTPOINT OPTIONS... - TYPE SOURCE SUPEROPTIONS". [root] is the cgroup that the mount point shows. */
+/* /proc/self/mountinfo: "ID PARENT DEVICE ROOT MOUNTPOINT OPTIONS... - TYPE SOURCE SUPEROPTIONS".
+ * [root] is the cgroup that the mount point shows. */
 static bool find_mount(const char *controller, bool v2, char *root, char *mount, size_t bytes)
 {
     FILE *file = fopen("/proc/self/mountinfo", "re");
@@ -122,8 +125,8 @@ static bool file_exists(const struct cgroup *cgroup, const char *name)
     return access(path, R_OK) == 0;
 }
 
-/* Finds the cgroup of this process that holds [controller]. v1 first: in hybrid set-ups an empty v2 tree is mounted
- * beside it. */
+/* Finds the cgroup of this process that holds [controller]. v1 first: in hybrid set-ups an empty v2
+ * tree is mounted beside it. */
 static struct cgroup cgroup_find(const char *controller)
 {
     struct cgroup cgroup = {0};
@@ -185,7 +188,8 @@ static bool read_number(const struct cgroup *cgroup, const char *name, uint64_t 
     return ok;
 }
 
-/* Page cache charged to the cgroup and those below it: the kernel gives it back before it refuses memory. */
+/* Page cache charged to the cgroup and those below it: the kernel gives it back before it refuses
+ * memory. */
 static uint64_t reclaimable_bytes(const struct cgroup *cgroup)
 {
     char path[PATH_MAX + 64], line[128];
@@ -208,7 +212,8 @@ static uint64_t reclaimable_bytes(const struct cgroup *cgroup)
     return n_bytes;
 }
 
-/* The limit of this one cgroup; UINT64_MAX when it has none. memory.high counts: beyond it the kernel slows a process to a crawl. */
+/* The limit of this one cgroup; UINT64_MAX when it has none. memory.high counts: beyond it the
+ * kernel slows a process to a crawl. */
 static uint64_t limit_bytes(const struct cgroup *cgroup)
 {
     uint64_t limit = UINT64_MAX, n_bytes;
@@ -289,7 +294,8 @@ static double quota_v2(const struct cgroup *cgroup)
 
 static double quota_v1(const struct cgroup *cgroup)
 {
-    uint64_t quota, period; /* an unlimited quota is written -1, which is no number to read_number */
+    uint64_t quota,
+        period; /* an unlimited quota is written -1, which is no number to read_number */
     if (!read_number(cgroup, "cpu.cfs_quota_us", &quota) ||
         !read_number(cgroup, "cpu.cfs_period_us", &period) || quota == 0 || period == 0)
         return 0;

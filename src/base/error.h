@@ -1,8 +1,9 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
-/* Errors as values. A fallible function returns 0/-1 or pointer/NULL and takes a `struct error *` last.
- * The text is written once, where it fails, and prefixed on the way up with what the caller was doing, so
- * that the user reads "model.gguf: blk.3.attn_q.weight: expected ...". Never NULL, caller owns it. */
+/* Errors as values. A fallible function returns 0/-1 or pointer/NULL and takes a `struct error *`
+ * last. The text is written once, where it fails, and prefixed on the way up with what the caller
+ * was doing, so that the user reads "model.gguf: blk.3.attn_q.weight: expected ...". Never NULL,
+ * caller owns it. */
 
 #include <stdarg.h>
 
@@ -34,7 +35,8 @@ int fail_errno(struct error *err, enum error_kind kind, int os_errno, const char
 /* "out of memory (N bytes for WHAT)"; returns -1. */
 int fail_memory(struct error *err, unsigned long long n_bytes, const char *what);
 
-/* Prefixes the text with "FORMAT: "; returns -1, so that `return fail_context(...)` passes it on. */
+/* Prefixes the text with "FORMAT: "; returns -1, so that `return fail_context(...)` passes it on.
+ */
 int fail_context(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define MUST_CHECK __attribute__((warn_unused_result))

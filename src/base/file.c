@@ -23,7 +23,8 @@ static int64_t mtime_ns(const struct stat *status)
     return (int64_t)mtime->tv_sec * 1000000000 + mtime->tv_nsec;
 }
 
-/* Opens past the page cache where the system can, else buffered. O_NONBLOCK: opening a FIFO by mistake must not hang. */
+/* Opens past the page cache where the system can, else buffered. O_NONBLOCK: opening a FIFO by
+ * mistake must not hang. */
 static int open_uncached(const char *path, bool *direct)
 {
     const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
@@ -43,7 +44,8 @@ static int open_uncached(const char *path, bool *direct)
 #endif
 }
 
-/* Some filesystems accept O_DIRECT and refuse the read, or want more than FILE_ALIGN: find out once, here. */
+/* Some filesystems accept O_DIRECT and refuse the read, or want more than FILE_ALIGN: find out
+ * once, here. */
 static bool direct_reads_work(int fd)
 {
     void *buffer = NULL;

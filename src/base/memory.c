@@ -10,13 +10,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define PAGE_BYTES 4096
+#define PAGE_BYTES      4096
 #define HUGE_PAGE_BYTES (2u << 20)
 
 static const char *const purpose_names[MEMORY_N_PURPOSES] = {
-    [MEMORY_VOCABULARY] = "vocabulary", [MEMORY_METADATA] = "metadata",
-    [MEMORY_RING] = "ring",             [MEMORY_PINNED] = "pinned",
-    [MEMORY_ROWS] = "rows",             [MEMORY_SCRATCH] = "scratch",
+    [MEMORY_VOCABULARY] = "vocabulary",
+    [MEMORY_METADATA] = "metadata",
+    [MEMORY_RING] = "ring",
+    [MEMORY_PINNED] = "pinned",
+    [MEMORY_ROWS] = "rows",
+    [MEMORY_SCRATCH] = "scratch",
     [MEMORY_INPUT] = "input",
 };
 
@@ -27,12 +30,13 @@ const char *memory_purpose_name(enum memory_purpose purpose)
 
 static void add_used(struct memory *memory, enum memory_purpose purpose, uint64_t n_bytes)
 {
-    uint64_t used = atomic_fetch_add_explicit(&memory->used_bytes[purpose], n_bytes,
-                                              memory_order_relaxed) + n_bytes;
+    uint64_t used =
+        atomic_fetch_add_explicit(&memory->used_bytes[purpose], n_bytes, memory_order_relaxed) +
+        n_bytes;
     uint64_t peak = atomic_load_explicit(&memory->peak_bytes[purpose], memory_order_relaxed);
-    while (peak < used && !atomic_compare_exchange_weak_explicit(
-                              &memory->peak_bytes[purpose], &peak, used, memory_order_relaxed,
-                              memory_order_relaxed)) {
+    while (peak < used &&
+           !atomic_compare_exchange_weak_explicit(&memory->peak_bytes[purpose], &peak, used,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
     }
 }
 
@@ -51,7 +55,8 @@ void *memory_alloc(struct memory *memory, enum memory_purpose purpose, uint64_t 
         return NULL;
     }
 #ifdef MADV_HUGEPAGE
-    /* Fewer TLB misses and cheaper direct reads. It takes no more than was planned: blocks are used to their end. */
+    /* Fewer TLB misses and cheaper direct reads. It takes no more than was planned: blocks are used
+     * to their end. */
     if (mapped_bytes >= 2 * HUGE_PAGE_BYTES)
         (void)madvise(block, (size_t)mapped_bytes, MADV_HUGEPAGE);
 #endif

@@ -14,16 +14,17 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How long a thread without work looks for more before it sleeps: longer than the gaps between the steps of a layer, far shorter than a
- * wait for the disk. */
+/* How long a thread without work looks for more before it sleeps: longer than the gaps between the
+ * steps of a layer, far shorter than a wait for the disk. */
 #define SPIN_NS 50000
 
 /* The state of the current loop in one word, so that entering it is one compare-and-swap:
- * bits 0-30 threads inside, bit 31 closed (nobody may enter any more), bits 32-63 number of the loop.
- * A thread that wakes up late finds the loop closed and goes back to sleep; nobody waits for it. */
+ * bits 0-30 threads inside, bit 31 closed (nobody may enter any more), bits 32-63 number of the
+ * loop. A thread that wakes up late finds the loop closed and goes back to sleep; nobody waits for
+ * it. */
 #define INSIDE_MASK UINT64_C(0x7fffffff)
-#define CLOSED UINT64_C(0x80000000)
-#define LOOP_SHIFT 32
+#define CLOSED      UINT64_C(0x80000000)
+#define LOOP_SHIFT  32
 
 struct worker {
     struct pool *pool;
@@ -37,7 +38,8 @@ struct pool {
     bool spins;
     struct worker *workers; /* [n_threads - 1] */
 
-    /* The loop; written by the caller while the state is closed and empty, read by those who entered. */
+    /* The loop; written by the caller while the state is closed and empty, read by those who
+     * entered. */
     size_t n_items;
     pool_fn fn;
     void *arg;
@@ -75,7 +77,8 @@ static void run_items(struct pool *pool, int worker)
     }
 }
 
-/* True when the calling thread is now inside the open loop; updates [seen], the last loop it knows of. */
+/* True when the calling thread is now inside the open loop; updates [seen], the last loop it knows
+ * of. */
 static bool enter(struct pool *pool, uint32_t *seen)
 {
     uint64_t state = atomic_load(&pool->state);
@@ -91,7 +94,8 @@ static bool enter(struct pool *pool, uint32_t *seen)
 static void leave(struct pool *pool)
 {
     uint64_t state = atomic_fetch_sub(&pool->state, 1) - 1;
-    /* Either we see that the caller waits, or it sees that nobody is inside: both sides are sequentially consistent. */
+    /* Either we see that the caller waits, or it sees that nobody is inside: both sides are
+     * sequentially consistent. */
     if ((state & INSIDE_MASK) == 0 && (state & CLOSED) && atomic_load(&pool->caller_waits)) {
         pthread_mutex_lock(&pool->lock);
         pthread_cond_signal(&pool->done);
@@ -195,7 +199,8 @@ struct pool *pool_new(int n_threads, struct error *err)
     }
     memset(pool, 0, sizeof *pool);
     pool->n_threads = n_threads;
-    pool->spins = n_threads <= pool_cores_available(); /* else spinning takes the core that has the work */
+    pool->spins =
+        n_threads <= pool_cores_available(); /* else spinning takes the core that has the work */
     atomic_init(&pool->state, CLOSED);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);

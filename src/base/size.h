@@ -1,6 +1,7 @@
 #ifndef BASE_SIZE_H
 #define BASE_SIZE_H
-/* Arithmetic on sizes that come from files: checked, because a hostile file chooses the operands. */
+/* Arithmetic on sizes that come from files: checked, because a hostile file chooses the operands.
+ */
 
 #include <stdbool.h>
 #include <stddef.h>

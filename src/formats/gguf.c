@@ -51,8 +51,8 @@ static char *make_part_path(const char *path, const struct part_name *name, uint
         return NULL;
     }
     memcpy(part, path, name->prefix_len);
-    snprintf(part + name->prefix_len, n_bytes - name->prefix_len, "-%05" PRIu32 "-of-%05" PRIu32 ".gguf",
-             number % 100000, name->count % 100000);
+    snprintf(part + name->prefix_len, n_bytes - name->prefix_len,
+             "-%05" PRIu32 "-of-%05" PRIu32 ".gguf", number % 100000, name->count % 100000);
     return part;
 }
 
@@ -107,7 +107,8 @@ static int open_parts(struct gguf *gguf, const char *path, const struct gguf_spl
         struct gguf_split part;
         int rc = file_open(&gguf->files[i], part_path, err);
         if (rc < 0)
-            fail_context(err, "part %" PRIu32 " of %" PRIu32 " of a split model", i + 1, name.count);
+            fail_context(err, "part %" PRIu32 " of %" PRIu32 " of a split model", i + 1,
+                         name.count);
         else
             rc = gguf_parse_part(gguf, (int)i, &part, err);
         if (rc == 0 && (part.count != name.count || part.number != i))

@@ -8,7 +8,8 @@
 
 #define CHUNK_BYTES (256u * 1024)
 
-/* The largest vocabularies take some 30 MB; a header beyond this is damage, and parsing tensor data as metadata must end somewhere. */
+/* The largest vocabularies take some 30 MB; a header beyond this is damage, and parsing tensor data
+ * as metadata must end somewhere. */
 #define MAX_HEADER_BYTES (UINT64_C(256) << 20)
 
 uint64_t gguf_hash(uint64_t hash, const void *data, uint64_t n_bytes)

@@ -10,10 +10,10 @@
 const char *gguf_type_name(uint32_t type)
 {
     static const char *const names[] = {
-        [GGUF_U8] = "u8",   [GGUF_I8] = "i8",       [GGUF_U16] = "u16",       [GGUF_I16] = "i16",
-        [GGUF_U32] = "u32", [GGUF_I32] = "i32",     [GGUF_F32] = "f32",       [GGUF_BOOL] = "bool",
-        [GGUF_U64] = "u64", [GGUF_I64] = "i64",     [GGUF_F64] = "f64",
-        [GGUF_STRING] = "string", [GGUF_ARRAY] = "array",
+        [GGUF_U8] = "u8",       [GGUF_I8] = "i8",   [GGUF_U16] = "u16", [GGUF_I16] = "i16",
+        [GGUF_U32] = "u32",     [GGUF_I32] = "i32", [GGUF_F32] = "f32", [GGUF_BOOL] = "bool",
+        [GGUF_U64] = "u64",     [GGUF_I64] = "i64", [GGUF_F64] = "f64", [GGUF_STRING] = "string",
+        [GGUF_ARRAY] = "array",
     };
     return type < sizeof names / sizeof names[0] ? names[type] : "unknown";
 }
@@ -53,7 +53,8 @@ const struct gguf_value *gguf_find(const struct gguf *gguf, const char *key)
     return gguf_entries_find(&gguf->metadata, key);
 }
 
-/* A scalar, or an item of an array, seen as a whole number: [negative] tells how to read [magnitude]. */
+/* A scalar, or an item of an array, seen as a whole number: [negative] tells how to read
+ * [magnitude]. */
 struct whole {
     bool is_whole, negative;
     uint64_t magnitude;
@@ -70,27 +71,39 @@ static struct whole whole_scalar(const struct gguf_value *value)
     case GGUF_U8:
     case GGUF_U16:
     case GGUF_U32:
-    case GGUF_U64: return (struct whole){true, false, value->u};
+    case GGUF_U64:
+        return (struct whole){true, false, value->u};
     case GGUF_I8:
     case GGUF_I16:
     case GGUF_I32:
-    case GGUF_I64: return whole_signed(value->i);
-    default: return (struct whole){0};
+    case GGUF_I64:
+        return whole_signed(value->i);
+    default:
+        return (struct whole){0};
     }
 }
 
 static struct whole whole_item(const struct gguf_value *value, uint64_t i)
 {
     switch (value->item_type) {
-    case GGUF_U8: return (struct whole){true, false, ((const uint8_t *)value->items)[i]};
-    case GGUF_U16: return (struct whole){true, false, ((const uint16_t *)value->items)[i]};
-    case GGUF_U32: return (struct whole){true, false, ((const uint32_t *)value->items)[i]};
-    case GGUF_U64: return (struct whole){true, false, ((const uint64_t *)value->items)[i]};
-    case GGUF_I8: return whole_signed(((const int8_t *)value->items)[i]);
-    case GGUF_I16: return whole_signed(((const int16_t *)value->items)[i]);
-    case GGUF_I32: return whole_signed(((const int32_t *)value->items)[i]);
-    case GGUF_I64: return whole_signed(((const int64_t *)value->items)[i]);
-    default: return (struct whole){0};
+    case GGUF_U8:
+        return (struct whole){true, false, ((const uint8_t *)value->items)[i]};
+    case GGUF_U16:
+        return (struct whole){true, false, ((const uint16_t *)value->items)[i]};
+    case GGUF_U32:
+        return (struct whole){true, false, ((const uint32_t *)value->items)[i]};
+    case GGUF_U64:
+        return (struct whole){true, false, ((const uint64_t *)value->items)[i]};
+    case GGUF_I8:
+        return whole_signed(((const int8_t *)value->items)[i]);
+    case GGUF_I16:
+        return whole_signed(((const int16_t *)value->items)[i]);
+    case GGUF_I32:
+        return whole_signed(((const int32_t *)value->items)[i]);
+    case GGUF_I64:
+        return whole_signed(((const int64_t *)value->items)[i]);
+    default:
+        return (struct whole){0};
     }
 }
 
@@ -99,7 +112,8 @@ static int fail_type(const char *path, const char *key, const char *expected,
 {
     bool array = value->type == GGUF_ARRAY;
     return fail(err, ERROR_FORMAT, "%s: key '%s': expected %s, found %s%s", path, key, expected,
-                array ? "an array of " : "", gguf_type_name(array ? value->item_type : value->type));
+                array ? "an array of " : "",
+                gguf_type_name(array ? value->item_type : value->type));
 }
 
 static int whole_to_u32(struct whole whole, const char *path, const char *key,
@@ -108,8 +122,9 @@ static int whole_to_u32(struct whole whole, const char *path, const char *key,
     if (!whole.is_whole)
         return fail_type(path, key, "a whole number", value, err);
     if (whole.magnitude > UINT32_MAX || (whole.negative && whole.magnitude > 0))
-        return fail(err, ERROR_FORMAT, "%s: key '%s': %s%" PRIu64 " is out of range (0 to 2^32 - 1)",
-                    path, key, whole.negative ? "-" : "", whole.magnitude);
+        return fail(err, ERROR_FORMAT,
+                    "%s: key '%s': %s%" PRIu64 " is out of range (0 to 2^32 - 1)", path, key,
+                    whole.negative ? "-" : "", whole.magnitude);
     *out = (uint32_t)whole.magnitude;
     return 1;
 }
@@ -170,7 +185,8 @@ int gguf_get_bool(const struct gguf *gguf, const char *key, bool *out, struct er
     return 1;
 }
 
-int gguf_get_text(const struct gguf *gguf, const char *key, struct gguf_text *out, struct error *err)
+int gguf_get_text(const struct gguf *gguf, const char *key, struct gguf_text *out,
+                  struct error *err)
 {
     const struct gguf_value *value = gguf_find(gguf, key);
     if (!value)
@@ -238,7 +254,8 @@ static int check_overlaps(const struct gguf *gguf, struct named *order, struct e
         if (before->file != after->file || before->offset + before->n_bytes <= after->offset)
             continue;
         return fail(err, ERROR_FORMAT, "%s: tensors '%s' and '%s' overlap: the file is damaged",
-                    gguf->files[after->file].path, gguf_shown(before->name, strlen(before->name)).text,
+                    gguf->files[after->file].path,
+                    gguf_shown(before->name, strlen(before->name)).text,
                     gguf_shown(after->name, strlen(after->name)).text);
     }
     return 0;

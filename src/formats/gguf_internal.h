@@ -1,6 +1,7 @@
 #ifndef FORMATS_GGUF_INTERNAL_H
 #define FORMATS_GGUF_INTERNAL_H
-/* Shared by the gguf_*.c files only: the opened model, the bounded reader of headers, and how a header is parsed into the model. */
+/* Shared by the gguf_*.c files only: the opened model, the bounded reader of headers, and how a
+ * header is parsed into the model. */
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -29,12 +30,13 @@ struct gguf {
     struct gguf_entries metadata;
     struct tensor *tensors; /* in file order */
     uint64_t n_tensors, capacity_tensors;
-    uint32_t *by_name; /* [n_tensors] indexes into tensors, sorted by name */
+    uint32_t *by_name;  /* [n_tensors] indexes into tensors, sorted by name */
     struct arena arena; /* keys, texts, arrays, tensor names */
     uint64_t identity;
 };
 
-/* ---- gguf_cursor.c: reads a header front to back, past the page cache, and never beyond its bounds ---- */
+/* ---- gguf_cursor.c: reads a header front to back, past the page cache, and never beyond its
+ * bounds ---- */
 
 struct gguf_cursor {
     const struct file *file;
@@ -49,7 +51,8 @@ struct gguf_cursor {
 
 #define GGUF_HASH_START UINT64_C(0xcbf29ce484222325)
 
-int gguf_cursor_init(struct gguf_cursor *cursor, const struct file *file, struct error *err) MUST_CHECK;
+int gguf_cursor_init(struct gguf_cursor *cursor, const struct file *file,
+                     struct error *err) MUST_CHECK;
 void gguf_cursor_deinit(struct gguf_cursor *cursor); /* legal on a zeroed one */
 
 /* Bytes that may still follow: what every count and length is checked against. */
@@ -77,17 +80,19 @@ struct gguf_split {
     uint64_t n_tensors; /* of all parts; 0 when not given */
 };
 
-/* Parses the header of gguf->files[file], already open. Its tensors are appended to the directory; its metadata becomes the
- * model's when [file] is 0 and is dropped otherwise. */
+/* Parses the header of gguf->files[file], already open. Its tensors are appended to the directory;
+ * its metadata becomes the model's when [file] is 0 and is dropped otherwise. */
 int gguf_parse_part(struct gguf *gguf, int file, struct gguf_split *split,
                     struct error *err) MUST_CHECK;
 
-/* After the last part: sorts the directory by name; refuses duplicate names and overlapping tensors. */
+/* After the last part: sorts the directory by name; refuses duplicate names and overlapping
+ * tensors. */
 int gguf_index_tensors(struct gguf *gguf, struct error *err) MUST_CHECK;
 
 /* ---- gguf_find.c ---- */
 
-/* gguf_find and gguf_get_u32 over sorted entries that are not (yet) the model's; [path] is for the error. */
+/* gguf_find and gguf_get_u32 over sorted entries that are not (yet) the model's; [path] is for the
+ * error. */
 const struct gguf_value *gguf_entries_find(const struct gguf_entries *entries, const char *key);
 int gguf_entries_get_u32(const struct gguf_entries *entries, const char *path, const char *key,
                          uint32_t *out, struct error *err) MUST_CHECK;

@@ -1,8 +1,8 @@
-/* One GGUF header -> metadata and tensors. Layout (little endian), n being 32 bits in version 1 and 64 bits later:
- *   "GGUF"  u32 version  n n_tensors  n n_entries
- *   entry:  text key, u32 type, value           text: n length, bytes    array: u32 item type, n count, items
- *   tensor: text name, u32 n_dims, n dims[n_dims], u32 type, u64 offset from the start of the data
- *   zeros up to a multiple of general.alignment, then the data. */
+/* One GGUF header -> metadata and tensors. Layout (little endian), n being 32 bits in version 1 and
+ * 64 bits later: "GGUF"  u32 version  n n_tensors  n n_entries entry:  text key, u32 type, value
+ * text: n length, bytes    array: u32 item type, n count, items tensor: text name, u32 n_dims, n
+ * dims[n_dims], u32 type, u64 offset from the start of the data zeros up to a multiple of
+ * general.alignment, then the data. */
 #include "base/size.h"
 #include "formats/gguf_internal.h"
 
@@ -10,21 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_NAME_BYTES 65535 /* what the format's description allows for a key */
-#define MAX_ALIGNMENT (UINT32_C(1) << 20)
+#define MAX_NAME_BYTES    65535 /* what the format's description allows for a key */
+#define MAX_ALIGNMENT     (UINT32_C(1) << 20)
 #define DEFAULT_ALIGNMENT 32
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are taken from the file as they lie");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "values are taken from the file as they lie");
 
 /* By enum gguf_type; 0 bytes: not of a fixed size. */
 static const uint8_t type_bytes[] = {
-    [GGUF_U8] = 1,  [GGUF_I8] = 1,   [GGUF_U16] = 2,    [GGUF_I16] = 2,   [GGUF_U32] = 4,
-    [GGUF_I32] = 4, [GGUF_F32] = 4,  [GGUF_BOOL] = 1,   [GGUF_STRING] = 0, [GGUF_ARRAY] = 0,
-    [GGUF_U64] = 8, [GGUF_I64] = 8,  [GGUF_F64] = 8,
+    [GGUF_U8] = 1,  [GGUF_I8] = 1,  [GGUF_U16] = 2,  [GGUF_I16] = 2,    [GGUF_U32] = 4,
+    [GGUF_I32] = 4, [GGUF_F32] = 4, [GGUF_BOOL] = 1, [GGUF_STRING] = 0, [GGUF_ARRAY] = 0,
+    [GGUF_U64] = 8, [GGUF_I64] = 8, [GGUF_F64] = 8,
 };
 #define N_TYPES (sizeof type_bytes / sizeof type_bytes[0])
 
-/* Room for one more of [item_bytes] each; capacities double, so that memory follows what was really read and not what a count claims. */
+/* Room for one more of [item_bytes] each; capacities double, so that memory follows what was really
+ * read and not what a count claims. */
 static int grow(void **items, uint64_t n_items, uint64_t *capacity, size_t item_bytes,
                 const char *what, struct error *err)
 {
@@ -92,8 +94,8 @@ static int parse_name(struct gguf_cursor *cursor, struct arena *arena, struct gg
     if (name->n_bytes == 0)
         return fail(err, ERROR_FORMAT, "%s is empty: the file is damaged", what);
     if (name->n_bytes > MAX_NAME_BYTES || memchr(name->data, '\0', (size_t)name->n_bytes))
-        return fail(err, ERROR_FORMAT, "%s '%s' is too long or has a NUL: the file is damaged", what,
-                    gguf_shown(name->data, name->n_bytes).text);
+        return fail(err, ERROR_FORMAT, "%s '%s' is too long or has a NUL: the file is damaged",
+                    what, gguf_shown(name->data, name->n_bytes).text);
     return 0;
 }
 
@@ -127,8 +129,8 @@ static int parse_array(struct gguf_cursor *cursor, struct arena *arena, struct g
         value->items = items;
         return items ? gguf_take(cursor, items, n_items * item_bytes, "an array", err) : -1;
     }
-    struct gguf_text *texts = arena_alloc(arena, n_items * sizeof *texts, _Alignof(struct gguf_text),
-                                          "an array", err);
+    struct gguf_text *texts =
+        arena_alloc(arena, n_items * sizeof *texts, _Alignof(struct gguf_text), "an array", err);
     if (!texts)
         return -1;
     for (uint64_t i = 0; i < n_items; i++)
@@ -156,23 +158,44 @@ static int parse_scalar(struct gguf_cursor *cursor, struct gguf_value *value, st
     if (gguf_take(cursor, raw.bytes, type_bytes[value->type], "a value", err) < 0)
         return -1;
     switch (value->type) {
-    case GGUF_U8: value->u = raw.u8; break;
-    case GGUF_I8: value->i = raw.i8; break;
-    case GGUF_U16: value->u = raw.u16; break;
-    case GGUF_I16: value->i = raw.i16; break;
-    case GGUF_U32: value->u = raw.u32; break;
-    case GGUF_I32: value->i = raw.i32; break;
-    case GGUF_U64: value->u = raw.u64; break;
-    case GGUF_I64: value->i = raw.i64; break;
-    case GGUF_F32: value->f = (double)raw.f32; break;
-    case GGUF_F64: value->f = raw.f64; break;
+    case GGUF_U8:
+        value->u = raw.u8;
+        break;
+    case GGUF_I8:
+        value->i = raw.i8;
+        break;
+    case GGUF_U16:
+        value->u = raw.u16;
+        break;
+    case GGUF_I16:
+        value->i = raw.i16;
+        break;
+    case GGUF_U32:
+        value->u = raw.u32;
+        break;
+    case GGUF_I32:
+        value->i = raw.i32;
+        break;
+    case GGUF_U64:
+        value->u = raw.u64;
+        break;
+    case GGUF_I64:
+        value->i = raw.i64;
+        break;
+    case GGUF_F32:
+        value->f = (double)raw.f32;
+        break;
+    case GGUF_F64:
+        value->f = raw.f64;
+        break;
     case GGUF_BOOL:
         if (raw.u8 > 1)
             return fail(err, ERROR_FORMAT, "bool of value %u: the file is damaged", raw.u8);
         value->u = raw.u8;
         break;
     case GGUF_STRING:
-    case GGUF_ARRAY: break; /* not scalars */
+    case GGUF_ARRAY:
+        break; /* not scalars */
     }
     return 0;
 }
@@ -195,7 +218,8 @@ static int parse_value(struct gguf_cursor *cursor, struct arena *arena, struct g
 
 static int compare_entries(const void *a, const void *b)
 {
-    return strcmp(((const struct gguf_entry *)a)->key.data, ((const struct gguf_entry *)b)->key.data);
+    return strcmp(((const struct gguf_entry *)a)->key.data,
+                  ((const struct gguf_entry *)b)->key.data);
 }
 
 /* Sorted rather than hashed, so that no file can choose keys that make it slow. */
@@ -210,7 +234,8 @@ static int parse_entries(struct gguf_cursor *cursor, uint64_t n_entries, struct 
         if (parse_name(cursor, arena, &entry->key, "a key", err) < 0)
             return fail_context(err, "metadata entry %" PRIu64 " of %" PRIu64, i + 1, n_entries);
         if (parse_value(cursor, arena, &entry->value, err) < 0)
-            return fail_context(err, "key '%s'", gguf_shown(entry->key.data, entry->key.n_bytes).text);
+            return fail_context(err, "key '%s'",
+                                gguf_shown(entry->key.data, entry->key.n_bytes).text);
         entries->n_items++;
     }
     if (n_entries > 0)
@@ -229,8 +254,8 @@ static int parse_shape(struct gguf_cursor *cursor, struct tensor *tensor, struct
     if (gguf_take_u32(cursor, &tensor->n_dims, "a number of dimensions", err) < 0)
         return -1;
     if (tensor->n_dims < 1 || tensor->n_dims > 4)
-        return fail(err, ERROR_FORMAT, "%" PRIu32 " dimensions, expected 1 to 4: the file is damaged",
-                    tensor->n_dims);
+        return fail(err, ERROR_FORMAT,
+                    "%" PRIu32 " dimensions, expected 1 to 4: the file is damaged", tensor->n_dims);
     for (uint32_t i = 0; i < 4; i++) {
         tensor->dims[i] = 1;
         if (i >= tensor->n_dims)
@@ -260,8 +285,8 @@ static int parse_shape(struct gguf_cursor *cursor, struct tensor *tensor, struct
     return 0;
 }
 
-static int parse_tensors(struct gguf_cursor *cursor, struct gguf *gguf, uint64_t n_tensors, int file,
-                         struct error *err)
+static int parse_tensors(struct gguf_cursor *cursor, struct gguf *gguf, uint64_t n_tensors,
+                         int file, struct error *err)
 {
     for (uint64_t i = 0; i < n_tensors; i++) {
         if (grow((void **)&gguf->tensors, gguf->n_tensors, &gguf->capacity_tensors,
@@ -315,7 +340,8 @@ static int parse_split(const struct gguf_entries *entries, const char *path,
     return 0;
 }
 
-/* Least bytes of an entry (key of one byte, type, value of one byte) and of a tensor (name of one byte, one dimension). */
+/* Least bytes of an entry (key of one byte, type, value of one byte) and of a tensor (name of one
+ * byte, one dimension). */
 static int check_counts(const struct gguf_cursor *cursor, uint64_t n_tensors, uint64_t n_entries,
                         struct error *err)
 {

@@ -2,17 +2,18 @@
 
 #include <stddef.h>
 
-/* ggml's type ids and block sizes (ggml.h, ggml-common.h). Types without sizes are known by name only. */
+/* ggml's type ids and block sizes (ggml.h, ggml-common.h). Types without sizes are known by name
+ * only. */
 static const struct tensor_type_info infos[TENSOR_TYPE_LIMIT] = {
     [TENSOR_F32] = {"F32", 1, 4},
     [TENSOR_F16] = {"F16", 1, 2},
-    [TENSOR_Q4_0] = {"Q4_0", 32, 18},   /* f16 scale, 16 bytes */
-    [TENSOR_Q4_1] = {"Q4_1", 32, 20},   /* f16 scale, f16 minimum, 16 bytes */
+    [TENSOR_Q4_0] = {"Q4_0", 32, 18}, /* f16 scale, 16 bytes */
+    [TENSOR_Q4_1] = {"Q4_1", 32, 20}, /* f16 scale, f16 minimum, 16 bytes */
     [4] = {"Q4_2", 0, 0},
     [5] = {"Q4_3", 0, 0},
-    [TENSOR_Q5_0] = {"Q5_0", 32, 22},   /* f16 scale, 4 bytes of fifth bits, 16 bytes */
-    [TENSOR_Q5_1] = {"Q5_1", 32, 24},   /* f16 scale, f16 minimum, 4 + 16 bytes */
-    [TENSOR_Q8_0] = {"Q8_0", 32, 34},   /* f16 scale, 32 bytes */
+    [TENSOR_Q5_0] = {"Q5_0", 32, 22}, /* f16 scale, 4 bytes of fifth bits, 16 bytes */
+    [TENSOR_Q5_1] = {"Q5_1", 32, 24}, /* f16 scale, f16 minimum, 4 + 16 bytes */
+    [TENSOR_Q8_0] = {"Q8_0", 32, 34}, /* f16 scale, 32 bytes */
     [9] = {"Q8_1", 0, 0},
     [10] = {"Q2_K", 0, 0},
     [11] = {"Q3_K", 0, 0},

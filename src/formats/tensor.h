@@ -21,10 +21,12 @@ enum tensor_type {
     TENSOR_TYPE_LIMIT = 64, /* ids at or above are unknown even by name */
 };
 
-/* What a type is made of: blocks of [block_len] consecutive weights of one row in [block_bytes] bytes. */
+/* What a type is made of: blocks of [block_len] consecutive weights of one row in [block_bytes]
+ * bytes. */
 struct tensor_type_info {
-    const char *name;     /* "Q4_K"; known names also for types trawl cannot read, so that they can be refused by name */
-    uint32_t block_len;   /* 0: trawl cannot read this type */
+    const char *name;   /* "Q4_K"; known names also for types trawl cannot read, so that they can be
+                           refused by name */
+    uint32_t block_len; /* 0: trawl cannot read this type */
     uint32_t block_bytes;
 };
 
@@ -32,13 +34,14 @@ struct tensor_type_info {
 const struct tensor_type_info *tensor_type_info(uint32_t type);
 
 struct tensor {
-    const char *name;  /* owned by the directory */
-    uint32_t type;     /* enum tensor_type, checked readable only by tensor_require */
-    uint32_t n_dims;   /* 1-4 */
-    uint64_t dims[4];  /* dims[0] contiguous (columns of a matrix: its inputs), dims[1] rows (its outputs); unused ones are 1 */
-    uint32_t file;     /* index into the directory's files */
-    uint64_t offset;   /* from the start of that file */
-    uint64_t n_bytes;  /* in the file; checked to lie inside it */
+    const char *name; /* owned by the directory */
+    uint32_t type;    /* enum tensor_type, checked readable only by tensor_require */
+    uint32_t n_dims;  /* 1-4 */
+    uint64_t dims[4]; /* dims[0] contiguous (columns of a matrix: its inputs), dims[1] rows (its
+                         outputs); unused ones are 1 */
+    uint32_t file;    /* index into the directory's files */
+    uint64_t offset;  /* from the start of that file */
+    uint64_t n_bytes; /* in the file; checked to lie inside it */
 };
 
 /* Bytes of [n] consecutive weights of a row; n a multiple of block_len. */

@@ -1,4 +1,5 @@
-/* Which levels exist on this architecture and what this machine has. The only file that asks the machine. */
+/* Which levels exist on this architecture and what this machine has. The only file that asks the
+ * machine. */
 
 #include "kernels/kernels_list.h"
 
@@ -9,11 +10,8 @@
 #include <cpuid.h>
 
 const struct cpu_level cpu_levels[] = {
-    {"c", NEED_C},
-    {"avx2", NEED_AVX2},
-    {"avxvnni", NEED_AVXVNNI},
-    {"avx512", NEED_AVX512},
-    {NULL, 0},
+    {"c", NEED_C},           {"avx2", NEED_AVX2}, {"avxvnni", NEED_AVXVNNI},
+    {"avx512", NEED_AVX512}, {NULL, 0},
 };
 
 /* The register state that the operating system saves: XCR0, read by XGETBV with ECX = 0. */

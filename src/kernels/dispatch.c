@@ -1,4 +1,5 @@
-/* Fills the table of kernels for a level: of each operation the last listed variant whose needs the level allows. */
+/* Fills the table of kernels for a level: of each operation the last listed variant whose needs the
+ * level allows. */
 
 #include "kernels/kernels_list.h"
 

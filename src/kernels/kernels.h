@@ -1,17 +1,22 @@
 #ifndef KERNELS_KERNELS_H
 #define KERNELS_KERNELS_H
-/* Every compute kernel: its contract and the list of its variants. The plain C version (c/) is the meaning; each other
- * variant is checked against it by tests/kernels at every CPU level. Callers see only the table that kernels_init fills. Nothing here allocates, locks or fails.
+/* Every compute kernel: its contract and the list of its variants. The plain C version (c/) is the
+ * meaning; each other variant is checked against it by tests/kernels at every CPU level. Callers
+ * see only the table that kernels_init fills. Nothing here allocates, locks or fails.
  *
- * Words. M rows (token positions), K inputs, N outputs. A *tile* is `mr` rows, a *panel* `nr` outputs; both belong to the level
- * (struct gemm_shape), so packed data is only understood by the level that packed it.
+ * Words. M rows (token positions), K inputs, N outputs. A *tile* is `mr` rows, a *panel* `nr`
+ * outputs; both belong to the level (struct gemm_shape), so packed data is only understood by the
+ * level that packed it.
  *
- * Numerics of the int8 path ("int8 with large groups needs a rotation", docs/numerics.md): x.W = (xH).(WH) with H an orthonormal Hadamard transform
- * inside each group of inputs; both sides are then rounded to int8 symmetric in [-127, 127] with one float scale per row and group. K is padded with zeros to
- * a multiple of 64 (K_pad) and cut in equal groups of `group` = the largest of 256, 192, 128, 64 that divides K_pad. The transform's length is
- * the largest power of two that divides the group (192: three of 64), natural (Sylvester) order, factor 1/sqrt(length).
- * Products are summed exactly in int32 inside a group, then acc = fma((float)sum, a_scale * w_scale, acc), groups in ascending order,
- * starting from 0: the same bits for any tile position, thread count or number of rows. */
+ * Numerics of the int8 path ("int8 with large groups needs a rotation", docs/numerics.md): x.W =
+ * (xH).(WH) with H an orthonormal Hadamard transform inside each group of inputs; both sides are
+ * then rounded to int8 symmetric in [-127, 127] with one float scale per row and group. K is padded
+ * with zeros to a multiple of 64 (K_pad) and cut in equal groups of `group` = the largest of 256,
+ * 192, 128, 64 that divides K_pad. The transform's length is the largest power of two that divides
+ * the group (192: three of 64), natural (Sylvester) order, factor 1/sqrt(length). Products are
+ * summed exactly in int32 inside a group, then acc = fma((float)sum, a_scale * w_scale, acc),
+ * groups in ascending order, starting from 0: the same bits for any tile position, thread count or
+ * number of rows. */
 
 #include "formats/tensor.h"
 
@@ -19,30 +24,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- CPU levels ------------------------------------------------------------------------------------------------ */
-
 enum cpu_feature {
-    CPU_AVX2 = 1 << 0,       /* AVX2, FMA, F16C */
-    CPU_AVX_VNNI = 1 << 1,   /* 256-bit vpdpbusd, VEX coded: not implied by AVX512_VNNI */
-    CPU_AVX512 = 1 << 2,     /* F, BW, VL, DQ */
+    CPU_AVX2 = 1 << 0,     /* AVX2, FMA, F16C */
+    CPU_AVX_VNNI = 1 << 1, /* 256-bit vpdpbusd, VEX coded: not implied by AVX512_VNNI */
+    CPU_AVX512 = 1 << 2,   /* F, BW, VL, DQ */
     CPU_AVX512_VNNI = 1 << 3,
-    CPU_NEON = 1 << 4,       /* ARMv8 Advanced SIMD */
-    CPU_NEON_DOT = 1 << 5,   /* SDOT */
+    CPU_NEON = 1 << 4,     /* ARMv8 Advanced SIMD */
+    CPU_NEON_DOT = 1 << 5, /* SDOT */
 };
 
-/* A level is a name and the set of features it may use: what --cpu takes. Ascending within an architecture: c, avx2, avxvnni, avx512 | c, neon, neondot. */
+/* A level is a name and the set of features it may use: what --cpu takes. Ascending within an
+ * architecture: c, avx2, avxvnni, avx512 | c, neon, neondot. */
 struct cpu_level {
     const char *name;
     unsigned features;
 };
 
-/* All levels of this architecture, ended by a NULL name; the machine's best is the last one whose features are all present. */
+/* All levels of this architecture, ended by a NULL name; the machine's best is the last one whose
+ * features are all present. */
 extern const struct cpu_level cpu_levels[];
 unsigned cpu_features(void); /* what this machine has */
-const struct cpu_level *cpu_level_find(const char *name); /* NULL: no such level here, or the machine lacks it */
+/* NULL: there is no such level on this architecture, or the machine lacks it. */
+const struct cpu_level *cpu_level_find(const char *name);
 const struct cpu_level *cpu_level_best(void);
 
-/* ---- Packed operands --------------------------------------------------------------------------------------------- */
+/* ---- Packed operands
+ * --------------------------------------------------------------------------------------------- */
 
 struct gemm_shape {
     int mr; /* rows of a tile */
@@ -51,19 +58,21 @@ struct gemm_shape {
 
 /* How K inputs are cut. Made by quant_layout(); the same for activations and weights. */
 struct quant_layout {
-    uint32_t k;       /* inputs as in the model */
-    uint32_t k_pad;   /* multiple of 64 */
-    uint32_t group;   /* 256, 192, 128 or 64; divides k_pad */
+    uint32_t k;     /* inputs as in the model */
+    uint32_t k_pad; /* multiple of 64 */
+    uint32_t group; /* 256, 192, 128 or 64; divides k_pad */
     uint32_t n_groups;
 };
 struct quant_layout quant_layout(uint32_t k);
 
-/* Packed int8 activations: tiles of mr rows; tile t at q + t * mr * k_pad and scales + t * mr * n_groups. Inside a tile [k_pad/4][mr][4] bytes (signed or
- * offset by 128 as the level likes) and scales [n_groups][mr]. Rows beyond M in the last tile are zero (scale 0).
- * Packed f32 activations (--exact): tile t at x + t * mr * k, inside [k][mr]. */
+/* Packed int8 activations: tiles of mr rows; tile t at q + t * mr * k_pad and scales + t * mr *
+ * n_groups. Inside a tile [k_pad/4][mr][4] bytes (signed or offset by 128 as the level likes) and
+ * scales [n_groups][mr]. Rows beyond M in the last tile are zero (scale 0). Packed f32 activations
+ * (--exact): tile t at x + t * mr * k, inside [k][mr]. */
 
-/* Packed weights of one panel, int8: w [k_pad/4][nr][4], scales [n_groups][nr] floats, start [n_groups][nr] int32: where the level's products
- * begin (compensation of an offset; zero else). f32: w [k][nr]. Outputs beyond N are zero. */
+/* Packed weights of one panel, int8: w [k_pad/4][nr][4], scales [n_groups][nr] floats, start
+ * [n_groups][nr] int32: where the level's products begin (compensation of an offset; zero else).
+ * f32: w [k][nr]. Outputs beyond N are zero. */
 
 struct panel_q8 {
     int8_t *w;
@@ -71,31 +80,36 @@ struct panel_q8 {
     int32_t *start;
 };
 
-/* ---- The list ---------------------------------------------------------------------------------------------------- */
+/* The operations. Float buffers need the alignment of a float only, blocks none. */
 
-/* Weights of one type to float: [n] weights, a multiple of the type's block, from [blocks] (any alignment) to [to]. */
+/* Weights of one type to float: [n] weights, a multiple of the type's block, from [blocks] (any
+ * alignment) to [to]. */
 typedef void dequant_fn(const void *blocks, float *to, size_t n);
 
-/* Rotates and rounds one row: x [k] floats -> q [k_pad] int8 in plain order, scales [n_groups]. With v the group after the
- * stages h = 1, 2, 4, ... of additions and subtractions: q = v * (127 / max|v|) rounded to nearest even, scale = max|v| *
- * (1/sqrt(length) / 127). The same bits at every level. A group with max|v| < 2^-100 has scale 0 and zeros. Returns false
- * when any input is NaN or infinite, or a sum overflows: then q and scales are written, but mean nothing. */
-typedef bool quantize_row_fn(const struct quant_layout *layout, const float *x, int8_t *q, float *scales);
+/* Rotates and rounds one row: x [k] floats -> q [k_pad] int8 in plain order, scales [n_groups].
+ * With v the group after the stages h = 1, 2, 4, ... of additions and subtractions: q = v * (127 /
+ * max|v|) rounded to nearest even, scale = max|v| * (1/sqrt(length) / 127). The same bits at every
+ * level. A group with max|v| < 2^-100 has scale 0 and zeros. Returns false when any input is NaN or
+ * infinite, or a sum overflows: then q and scales are written, but mean nothing. */
+typedef bool quantize_row_fn(const struct quant_layout *layout, const float *x, int8_t *q,
+                             float *scales);
 
-/* Puts [n_rows] <= mr quantised rows q [n_rows][k_pad], scales [n_rows][n_groups] into one tile; missing rows become zero. */
-typedef void pack_tile_q8_fn(const struct quant_layout *layout, int n_rows, const int8_t *q, const float *scales,
-                             int8_t *tile_q, float *tile_scales);
+/* Puts [n_rows] <= mr quantised rows q [n_rows][k_pad], scales [n_rows][n_groups] into one tile;
+ * missing rows become zero. */
+typedef void pack_tile_q8_fn(const struct quant_layout *layout, int n_rows, const int8_t *q,
+                             const float *scales, int8_t *tile_q, float *tile_scales);
 
 /* Puts [n_rows] <= nr quantised weight rows (same form) into a panel, and fills panel->start. */
-typedef void pack_panel_q8_fn(const struct quant_layout *layout, int n_rows, const int8_t *q, const float *scales,
-                              const struct panel_q8 *panel);
+typedef void pack_panel_q8_fn(const struct quant_layout *layout, int n_rows, const int8_t *q,
+                              const float *scales, const struct panel_q8 *panel);
 
-/* c[r * ldc + j] (+)= over groups [g0, g1) of one tile of activations x one panel, r < mr, j < nr (all of them: c has room for
- * whole tiles). `first`: c is written, else added to, in the order of the numerics above. Scales and start point at group 0. */
+/* c[r * ldc + j] (+)= over groups [g0, g1) of one tile of activations x one panel, r < mr, j < nr
+ * (all of them: c has room for whole tiles). `first`: c is written, else added to, in the order of
+ * the numerics above. Scales and start point at group 0. */
 struct gemm_q8_args {
     const struct quant_layout *layout;
-    const int8_t *a;        /* tile */
-    const float *a_scales;  /* [n_groups][mr] */
+    const int8_t *a;       /* tile */
+    const float *a_scales; /* [n_groups][mr] */
     struct panel_q8 panel;
     uint32_t g0, g1;
     float *c;
@@ -115,44 +129,51 @@ struct gemm_f32_args {
 };
 typedef void gemm_f32_fn(const struct gemm_f32_args *args);
 
-/* RMS norm: y = x / sqrt(mean(x^2) + eps) * gamma; x, gamma, y [n]; y may be x. The sum runs in a fixed order of the level. */
+/* RMS norm: y = x / sqrt(mean(x^2) + eps) * gamma; x, gamma, y [n]; y may be x. The sum runs in a
+ * fixed order of the level. */
 typedef void rms_norm_fn(const float *x, const float *gamma, float eps, float *y, size_t n);
 
-/* Rotary embedding of one head vector x [n_rot] in place by cos/sin [n_rot/2]. interleaved: pairs (2i, 2i+1); half: pairs (i, i + n_rot/2). */
+/* Rotary embedding of one head vector x [n_rot] in place by cos/sin [n_rot/2]. interleaved: pairs
+ * (2i, 2i+1); half: pairs (i, i + n_rot/2). */
 typedef void rope_fn(float *x, const float *cos_sin /* [2][n_rot/2] */, size_t n_rot);
 
-/* y = silu(gate) * up, all [n]; y may be gate. silu(x) = x / (1 + exp(-x)), never NaN for finite input. */
+/* y = silu(gate) * up, all [n]; y may be gate. silu(x) = x / (1 + exp(-x)), never NaN for finite
+ * input. */
 typedef void swiglu_fn(const float *gate, const float *up, float *y, size_t n);
 
-/* One block of 64 keys (ATTENTION_BLOCK, an absolute multiple of 64 of the sequence's position) against [n_q] queries of one head group: online softmax
- * (Milakov & Gimelshein 2018). State per query: running maximum m, sum l, and out [head_dim] unnormalised. For query i: s_j = scale * q_i . k_j for
- * j in [from[i], to[i]) (else masked; an empty range, or nothing but -inf so far, leaves the state as it was); new_m = max(m, max s); out = out * exp(m - new_m) + sum_j exp(s_j - new_m) v_j.
- * Any query's result is the same bits whatever n_q and its place in it. Start state: m = -INFINITY, l = 0, out = 0. */
+/* One block of 64 keys (ATTENTION_BLOCK, an absolute multiple of 64 of the sequence's position)
+ * against [n_q] queries of one head group: online softmax (Milakov & Gimelshein 2018). State per
+ * query: running maximum m, sum l, and out [value_dim] unnormalised. For query i: s_j = scale *
+ * (q_i . k_j) for j in [from[i], to[i]), else masked; new_m = max(m, max s); l = l * exp(m - new_m)
+ * + sum_j exp(s_j - new_m); out likewise with v_j. An empty range leaves the state as it was. Start
+ * state: m = -INFINITY, l = 0, out = 0. A NaN score makes l and out NaN.
+ *
+ * Any query's result is the same bits whatever n_q and its place in it. Masked keys still pass
+ * through the arithmetic with weight 0, so every row of k_t and v must be finite. */
 #define ATTENTION_BLOCK 64
 struct attention_args {
     size_t n_q;
-    size_t head_dim;         /* of q and k; any >= 1 */
-    size_t value_dim;        /* of v and out */
-    const float *const *q;   /* [n_q] pointers to [head_dim] */
-    const float *k_t;        /* [head_dim][64]: keys transposed; masked columns zero */
-    const float *v;          /* [64][value_dim]; masked rows zero */
+    size_t head_dim;          /* of q and k; any >= 1 */
+    size_t value_dim;         /* of v and out */
+    const float *const *q;    /* [n_q] pointers to [head_dim] */
+    const float *k_t;         /* [head_dim][64]: keys transposed; masked columns zero */
+    const float *v;           /* [64][value_dim]; masked rows zero */
     const uint8_t *from, *to; /* [n_q] in 0..64 */
     float scale;
-    float *m, *l;            /* [n_q] */
-    float *out;              /* [n_q][value_dim] */
+    float *m, *l; /* [n_q] */
+    float *out;   /* [n_q][value_dim] */
 };
 typedef void attention_block_fn(const struct attention_args *args);
 
-/* max and sum of exp(x - max) of [n] floats, for log-sum-exp; n >= 1. NaN anywhere gives a NaN sum; -inf adds 0 (nothing
- * but -inf: max -inf, sum 0). */
+/* max and sum of exp(x - max) of [n] floats, for log-sum-exp; n >= 1. NaN anywhere gives a NaN sum;
+ * -inf adds 0 (nothing but -inf: max -inf, sum 0). */
 typedef void max_sum_exp_fn(const float *x, size_t n, float *max, float *sum);
 
 /* y += a * x, [n], by fma. */
 typedef void axpy_fn(float a, const float *x, float *y, size_t n);
 
-/* V(operation, level suffix, features it needs), slowest first within an operation; the last that the level allows is used. Defined in kernels_list.h
- * (one line a variant) and expanded by the table, the tests and the benches. */
-
+/* The variants of one level: of every operation the last one of kernels_list.h that the level
+ * allows. The list is expanded by this table, the tests and the benches. */
 struct kernels {
     const struct cpu_level *level;
     struct gemm_shape shape;

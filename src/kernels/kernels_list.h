@@ -1,19 +1,20 @@
 #ifndef KERNELS_KERNELS_LIST_H
 #define KERNELS_KERNELS_LIST_H
-/* Every kernel variant there is, one line each, slowest first within an operation. The table (dispatch.c), the tests
- * and the benches all expand these lists: what is not listed cannot be used, what is listed cannot go untested.
+/* Every kernel variant there is, one line each, slowest first within an operation. The table
+ * (dispatch.c), the tests and the benches all expand these lists: what is not listed cannot be
+ * used, what is listed cannot go untested.
  *
- *   S(isa, mr, nr, need)         the tile of a level: its pack_* and gemm_* variants belong together
- *   V(operation, isa, need)      function operation_isa, usable when all features of [need] are allowed
- *   D(type, name, isa, need)     function dequant_name_isa for tensors of [type] */
+ *   S(isa, mr, nr, need)         the tile of a level: its pack_* and gemm_* variants belong
+ * together V(operation, isa, need)      function operation_isa, usable when all features of [need]
+ * are allowed D(type, name, isa, need)     function dequant_name_isa for tensors of [type] */
 
 #include "kernels/kernels.h"
 
-#define NEED_C 0
-#define NEED_AVX2 CPU_AVX2
+#define NEED_C       0
+#define NEED_AVX2    CPU_AVX2
 #define NEED_AVXVNNI (CPU_AVX2 | CPU_AVX_VNNI)
-#define NEED_AVX512 (CPU_AVX2 | CPU_AVX512 | CPU_AVX512_VNNI)
-#define NEED_NEON CPU_NEON
+#define NEED_AVX512  (CPU_AVX2 | CPU_AVX512 | CPU_AVX512_VNNI)
+#define NEED_NEON    CPU_NEON
 #define NEED_NEONDOT (CPU_NEON | CPU_NEON_DOT)
 
 #define GEMM_SHAPES_C(S) S(c, 4, 8, NEED_C)
@@ -97,8 +98,7 @@
     D(TENSOR_Q6_K, q6_k, avx512, NEED_AVX512)
 #elif defined(__aarch64__)
 /* What is not listed here the compiler vectorises well from the plain C. */
-#define GEMM_SHAPES_ARCH(S)                                                                        \
-    S(neon, 8, 8, NEED_NEON)
+#define GEMM_SHAPES_ARCH(S) S(neon, 8, 8, NEED_NEON)
 #define KERNEL_VARIANTS_ARCH(V)                                                                    \
     V(quantize_row, neon, NEED_NEON)                                                               \
     V(pack_tile_q8, neon, NEED_NEON)                                                               \
@@ -117,12 +117,12 @@
 #define DEQUANT_VARIANTS_ARCH(D)
 #endif
 
-#define GEMM_SHAPES(S) GEMM_SHAPES_C(S) GEMM_SHAPES_ARCH(S)
-#define KERNEL_VARIANTS(V) KERNEL_VARIANTS_C(V) KERNEL_VARIANTS_ARCH(V)
+#define GEMM_SHAPES(S)      GEMM_SHAPES_C(S) GEMM_SHAPES_ARCH(S)
+#define KERNEL_VARIANTS(V)  KERNEL_VARIANTS_C(V) KERNEL_VARIANTS_ARCH(V)
 #define DEQUANT_VARIANTS(D) DEQUANT_VARIANTS_C(D) DEQUANT_VARIANTS_ARCH(D)
 
 /* The declarations of all of them. */
-#define DECLARE_KERNEL(operation, isa, need) operation##_fn operation##_##isa;
+#define DECLARE_KERNEL(operation, isa, need)   operation##_fn operation##_##isa;
 #define DECLARE_DEQUANT(type, name, isa, need) dequant_fn dequant_##name##_##isa;
 typedef rope_fn rope_interleaved_fn;
 typedef rope_fn rope_half_fn;

@@ -1,4 +1,5 @@
-/* How K inputs are padded and cut into the groups that share a scale: see the numerics in kernels.h. */
+/* How K inputs are padded and cut into the groups that share a scale: see the numerics in
+ * kernels.h. */
 
 #include "kernels/kernels.h"
 

@@ -1,6 +1,7 @@
 #ifndef KERNELS_QUANTIZE_H
 #define KERNELS_QUANTIZE_H
-/* What all variants of quantize_row share, so that they agree bit for bit: everything but the loops. */
+/* What all variants of quantize_row share, so that they agree bit for bit: everything but the
+ * loops. */
 
 #include "kernels/kernels.h"
 
@@ -8,7 +9,8 @@
 
 #define QUANTIZE_GROUP_LIMIT 256
 
-/* A group whose largest rotated value is below this is taken for zeros: 127 / max must stay finite. */
+/* A group whose largest rotated value is below this is taken for zeros: 127 / max must stay finite.
+ */
 #define QUANTIZE_LEAST 0x1p-100f
 
 /* Length of the transform inside a group: the largest power of two that divides it. */
@@ -24,8 +26,9 @@ static inline uint32_t quantize_inputs(const struct quant_layout *layout, uint32
     return left < layout->group ? left : layout->group;
 }
 
-/* From the bits of max|v| of a rotated group (v without the transform's 1/sqrt(length)) to the factor that takes v to
- * int8 and the scale that takes int8 back to rotated values. False, with zeros, when the maximum is not finite. */
+/* From the bits of max|v| of a rotated group (v without the transform's 1/sqrt(length)) to the
+ * factor that takes v to int8 and the scale that takes int8 back to rotated values. False, with
+ * zeros, when the maximum is not finite. */
 static inline bool quantize_scale(uint32_t max_bits, uint32_t length, float *factor, float *scale)
 {
     *factor = 0;

@@ -74,12 +74,9 @@ struct roles {
 
 static const struct tensor *find(struct roles *roles, const char *name)
 {
-    uint64_t n = gguf_n_tensors(roles->gguf);
     const struct tensor *tensor = gguf_find_tensor(roles->gguf, name);
     if (tensor)
-        for (uint64_t i = 0; i < n; i++)
-            if (gguf_tensor(roles->gguf, i) == tensor)
-                roles->taken[i] = true;
+        roles->taken[tensor - gguf_tensor(roles->gguf, 0)] = true;
     return tensor;
 }
 

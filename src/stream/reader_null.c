@@ -1,4 +1,5 @@
-/* The reader that reads nothing: requests are complete at once and memory keeps what it had. What a run costs without its disk. */
+/* The reader that reads nothing: requests are complete at once and memory keeps what it had. What a
+ * run costs without its disk. */
 #include "stream/readers.h"
 
 #include <stdlib.h>

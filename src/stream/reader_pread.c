@@ -1,4 +1,5 @@
-/* Plain reads by a few threads: works everywhere. Requests and completions pass through two circular queues under one lock. */
+/* Plain reads by a few threads: works everywhere. Requests and completions pass through two
+ * circular queues under one lock. */
 #include "stream/readers.h"
 
 #include <errno.h>

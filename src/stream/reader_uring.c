@@ -1,4 +1,5 @@
-/* Linux io_uring: many reads in flight without threads of our own. Compiled to nothing without liburing. */
+/* Linux io_uring: many reads in flight without threads of our own. Compiled to nothing without
+ * liburing. */
 #ifdef HAVE_LIBURING
 
 #include "stream/readers.h"
@@ -64,7 +65,8 @@ static int uring_submit(void *opened, const struct reader_request *request, stru
         rc = io_uring_submit(&reader->ring);
     while (rc == -EINTR || rc == -EAGAIN);
     if (rc < 0) {
-        /* The entry stays in the queue; turned into nothing it cannot start later and write to memory that is not ours any more. */
+        /* The entry stays in the queue; turned into nothing it cannot start later and write to
+         * memory that is not ours any more. */
         io_uring_prep_nop(sqe);
         sqe->user_data = UINT64_MAX;
         return fail_errno(err, ERROR_IO, -rc, "io_uring refused a read (use --reader pread)");
@@ -79,8 +81,8 @@ static int uring_wait(void *opened, bool block, struct reader_completion *out, s
     struct uring_reader *reader = opened;
     for (;;) {
         struct io_uring_cqe *cqe = NULL;
-        int rc = block ? io_uring_wait_cqe(&reader->ring, &cqe)
-                       : io_uring_peek_cqe(&reader->ring, &cqe);
+        int rc =
+            block ? io_uring_wait_cqe(&reader->ring, &cqe) : io_uring_peek_cqe(&reader->ring, &cqe);
         if (rc == -EINTR)
             continue;
         if (rc == -EAGAIN && !block)

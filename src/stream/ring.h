@@ -1,7 +1,8 @@
 #ifndef STREAM_RING_H
 #define STREAM_RING_H
-/* Where in a circular memory the next piece goes: contiguous pieces of any size, given back in the order they were taken. A piece that does not
- * fit before the end starts at 0 and takes the rest before the end with it. */
+/* Where in a circular memory the next piece goes: contiguous pieces of any size, given back in the
+ * order they were taken. A piece that does not fit before the end starts at 0 and takes the rest
+ * before the end with it. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,8 +13,9 @@ struct ring {
     uint64_t used_bytes; /* tells full from empty when they are equal */
 };
 
-/* Offset of a piece of [n_bytes] > 0 in *offset, and in *taken_bytes what must be given back for it. False when there is no room now; with
- * nothing taken there is room for anything up to the ring's size. */
+/* Offset of a piece of [n_bytes] > 0 in *offset, and in *taken_bytes what must be given back for
+ * it. False when there is no room now; with nothing taken there is room for anything up to the
+ * ring's size. */
 static inline bool ring_take(struct ring *ring, uint64_t n_bytes, uint64_t *offset,
                              uint64_t *taken_bytes)
 {

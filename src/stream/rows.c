@@ -6,11 +6,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define GAP_BYTES (64u * 1024)    /* reading over a gap this small is cheaper than another request */
+#define GAP_BYTES    (64u * 1024)  /* reading over a gap this small costs less than a request */
 #define WINDOW_BYTES (128u * 1024) /* of one request */
-#define N_WINDOWS (ROWS_BUFFER_BYTES / WINDOW_BYTES)
+#define N_WINDOWS    (ROWS_BUFFER_BYTES / WINDOW_BYTES)
 
-/* One request: pages [offset, offset + n_bytes) of the file. Windows are handed out in the order of the file; a row may lie in two or more. */
+/* One request: pages [offset, offset + n_bytes) of the file. Windows are handed out in the order of
+ * the file; a row may lie in two or more. */
 struct window {
     uint64_t offset;
     uint32_t n_bytes;
@@ -24,7 +25,7 @@ struct rows_run {
     struct window windows[N_WINDOWS]; /* by tag */
     int free_windows[N_WINDOWS];
     int n_free;
-    size_t next_id;   /* first id of the next extent */
+    size_t next_id;                /* first id of the next extent */
     uint64_t position, extent_end; /* what is left of the running extent; whole pages */
     int64_t bytes_read;
 };
@@ -39,7 +40,8 @@ static int check_request(const struct rows_request *request, struct error *err)
     uint64_t n_bytes, end;
     if (!mul_size(request->n_rows, request->row_bytes, &n_bytes) ||
         !add_size(request->offset, n_bytes, &end) || end > request->file->size_bytes)
-        return fail(err, ERROR_FORMAT, "%s: rows end beyond the file: it is truncated; download it again",
+        return fail(err, ERROR_FORMAT,
+                    "%s: rows end beyond the file: it is truncated; download it again",
                     request->file->path);
     for (size_t i = 0; i < request->n_ids; i++)
         if (request->ids[i] >= request->n_rows || (i > 0 && request->ids[i] <= request->ids[i - 1]))
@@ -78,7 +80,8 @@ static size_t first_row_after(const struct rows_request *request, uint64_t offse
     return low;
 }
 
-/* Copies what lies in the window to the rows. [n_bytes] are valid; returns -1 when a row needs more than that. */
+/* Copies what lies in the window to the rows. [n_bytes] are valid; returns -1 when a row needs more
+ * than that. */
 static int copy_rows(const struct rows_request *request, const struct window *window,
                      const uint8_t *buffer, uint64_t n_bytes, struct error *err)
 {
@@ -94,8 +97,8 @@ static int copy_rows(const struct rows_request *request, const struct window *wi
                         "%s: the file ends at byte %" PRIu64
                         ": it was truncated while it was read; download it again",
                         request->file->path, window->offset + n_bytes);
-        memcpy(request->to + i * request->row_bytes + (from - start), buffer + (from - window->offset),
-               (size_t)(to - from));
+        memcpy(request->to + i * request->row_bytes + (from - start),
+               buffer + (from - window->offset), (size_t)(to - from));
     }
     return 0;
 }
@@ -136,7 +139,8 @@ static int finish_window(struct rows_run *run, struct error *err)
     return copy_rows(run->request, window, buffer, (uint64_t)n, err);
 }
 
-/* Keeps all windows busy until every extent is read. On an error what is in flight is waited for: its memory goes away. */
+/* Keeps all windows busy until every extent is read. On an error what is in flight is waited for:
+ * its memory goes away. */
 static int run_windows(struct rows_run *run, struct error *err)
 {
     int rc = 0;

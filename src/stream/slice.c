@@ -6,7 +6,8 @@
 
 static uint64_t part_read_bytes(const struct slice_part *part)
 {
-    return round_up(part->offset + part->n_bytes, FILE_ALIGN) - round_down(part->offset, FILE_ALIGN);
+    return round_up(part->offset + part->n_bytes, FILE_ALIGN) -
+           round_down(part->offset, FILE_ALIGN);
 }
 
 uint64_t slice_read_bytes(const struct slice *slice)
@@ -28,7 +29,8 @@ struct stream_ring stream_ring_bytes(const struct slice *slices, size_t n_slices
         if (n_bytes > largest)
             largest = n_bytes;
     }
-    /* One slice in use, one (or four requests) on the way, and the end of the ring that a piece may find too short. */
+    /* One slice in use, one (or four requests) on the way, and the end of the ring that a piece may
+     * find too short. */
     uint64_t ahead = largest > USUAL_IN_FLIGHT_BYTES ? largest : USUAL_IN_FLIGHT_BYTES;
     uint64_t recommended = largest + ahead + largest;
     if (recommended > total)

@@ -1,319 +1,9 @@
-/* Positions: slice i of sweep s is position s * n_slices + i. Reading runs through the positions in order; at most n_slices of
- * them are alive at a time, so that a slot per slice says everything about its one living position.
- *
- *        tail .......... wanted .......... issue ........ limit
- *     oldest piece    what the user     what is read   where reading
- *     in the ring      asks for next       next          must stop
- */
-#include "stream/stream.h"
+#include "stream/stream_internal.h"
 
 #include "base/clock.h"
-#include "base/size.h"
-#include "stream/ring.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
-#include <string.h>
-
-enum slot_state {
-    SLOT_EMPTY,   /* nothing read or wanted */
-    SLOT_READING, /* has its memory; requests are in flight or yet to be issued */
-    SLOT_READY,   /* all here */
-    SLOT_FAILED,  /* a request failed; the stream has the error */
-    SLOT_HELD,    /* the user has it */
-    SLOT_DROPPED, /* skipped while requests were in flight */
-};
-
-struct slot {
-    uint8_t *data;       /* [slice_read_bytes]: in the ring, or the slice's pinned memory */
-    uint64_t ring_bytes; /* taken in the ring, with what was wasted at its end; 0: none */
-    uint32_t n_in_flight;
-    uint8_t state;
-    bool failed;
-    bool resident; /* pinned and read */
-};
-
-/* One request, known by its index (the tag). */
-struct flight {
-    size_t slice;
-    const struct file *file;
-    uint64_t offset;
-    uint64_t needed_bytes; /* of n_bytes: what lies beyond may be past the end of the file */
-    uint32_t n_bytes;
-    uint8_t *to;
-    int next_free;
-};
-
-struct stream {
-    const struct file *const *files;
-    const struct slice *slices;
-    size_t n_slices;
-    struct memory *memory;
-    const struct reader_ops *ops;
-    void *reader;
-    int depth, n_in_flight;
-    int first_free; /* list of flights; -1: none */
-    struct flight *flights; /* [depth] */
-    struct slot *slots;     /* [n_slices] */
-    uint64_t table_bytes;   /* of this struct with flights and slots */
-
-    uint8_t *ring_memory;
-    struct ring ring;
-    uint8_t *pinned;
-    uint64_t pinned_bytes;
-
-    uint64_t tail, wanted, issue, limit; /* positions */
-    uint64_t sweep_start;                /* position of slice 0 of the running sweep */
-    bool begun;
-    /* Within the slice at [issue]: what has been requested so far. */
-    bool issue_open;
-    int issue_part;
-    uint64_t issue_done; /* bytes of that part */
-
-    bool failed;
-    struct error error; /* the first one */
-    struct stream_statistics statistics;
-};
-
-static uint64_t part_start(const struct slice_part *part)
-{
-    return round_down(part->offset, FILE_ALIGN);
-}
-
-static uint64_t part_end(const struct slice_part *part)
-{
-    return round_up(part->offset + part->n_bytes, FILE_ALIGN);
-}
-
-static void keep_error(struct stream *stream, const struct error *err)
-{
-    if (!stream->failed)
-        stream->error = *err;
-    stream->failed = true;
-}
-
-/* ---- issuing --------------------------------------------------------------------------------------------------- */
-
-/* Gives back the oldest pieces that nobody uses any more. */
-static void reclaim(struct stream *stream)
-{
-    while (stream->tail < stream->issue) {
-        struct slot *slot = &stream->slots[stream->tail % stream->n_slices];
-        if (slot->state == SLOT_DROPPED && slot->n_in_flight == 0)
-            slot->state = SLOT_EMPTY;
-        if (slot->state != SLOT_EMPTY)
-            return;
-        if (slot->ring_bytes > 0) {
-            ring_give(&stream->ring, slot->ring_bytes);
-            slot->ring_bytes = 0;
-        }
-        stream->tail++;
-    }
-}
-
-/* Gives the slice at [issue] its memory; false when there is none now. */
-static bool open_slice(struct stream *stream)
-{
-    if (stream->issue >= stream->limit || stream->issue - stream->tail >= stream->n_slices)
-        return false;
-    size_t i = stream->issue % stream->n_slices;
-    struct slot *slot = &stream->slots[i];
-    slot->failed = false;
-    if (!stream->slices[i].pinned) {
-        uint64_t offset;
-        if (!ring_take(&stream->ring, slice_read_bytes(&stream->slices[i]), &offset,
-                       &slot->ring_bytes))
-            return false;
-        slot->data = stream->ring_memory + offset;
-    }
-    slot->state = slot->resident ? SLOT_READY : SLOT_READING;
-    stream->issue_open = true;
-    stream->issue_part = slot->resident ? stream->slices[i].n_parts : 0;
-    stream->issue_done = 0;
-    return true;
-}
-
-static int submit_next(struct stream *stream, struct error *err)
-{
-    size_t i = stream->issue % stream->n_slices;
-    const struct slice *slice = &stream->slices[i];
-    const struct slice_part *part = &slice->parts[stream->issue_part];
-    struct slot *slot = &stream->slots[i];
-    uint64_t offset = part_start(part) + stream->issue_done, left = part_end(part) - offset;
-    uint64_t before = stream->issue_part == 1 ? part_end(&slice->parts[0]) - part_start(&slice->parts[0])
-                                              : 0;
-    uint64_t needed = part->offset + part->n_bytes - offset;
-
-    int index = stream->first_free;
-    struct flight *flight = &stream->flights[index];
-    flight->slice = i;
-    flight->file = stream->files[part->file];
-    flight->offset = offset;
-    flight->n_bytes = left < READER_MAX_BYTES ? (uint32_t)left : READER_MAX_BYTES;
-    flight->needed_bytes = needed < flight->n_bytes ? needed : flight->n_bytes;
-    flight->to = slot->data + before + stream->issue_done;
-    struct reader_request request = {flight->file, offset, flight->n_bytes, flight->to,
-                                     (uint64_t)index};
-    if (stream->ops->submit(stream->reader, &request, err) < 0)
-        return fail_context(err, "%s", flight->file->path);
-
-    stream->first_free = flight->next_free;
-    stream->n_in_flight++;
-    slot->n_in_flight++;
-    stream->issue_done += flight->n_bytes;
-    if (stream->issue_done == part_end(part) - part_start(part)) {
-        stream->issue_part++;
-        stream->issue_done = 0;
-    }
-    return 0;
-}
-
-static bool slot_is_whole(const struct stream *stream, size_t i)
-{
-    bool all_issued = !stream->issue_open || stream->issue % stream->n_slices != i;
-    return all_issued && stream->slots[i].n_in_flight == 0;
-}
-
-/* A slice becomes ready when its last request was issued and has come back. */
-static void settle(struct stream *stream, size_t i)
-{
-    struct slot *slot = &stream->slots[i];
-    if (slot->state != SLOT_READING || !slot_is_whole(stream, i))
-        return;
-    slot->state = slot->failed ? SLOT_FAILED : SLOT_READY;
-    if (slot->state == SLOT_READY && stream->slices[i].pinned)
-        slot->resident = true;
-}
-
-/* Starts as many reads as there is room for. */
-static void issue_reads(struct stream *stream)
-{
-    while (!stream->failed) {
-        if (!stream->issue_open && !open_slice(stream))
-            return;
-        if (stream->issue_part == stream->slices[stream->issue % stream->n_slices].n_parts) {
-            stream->issue_open = false;
-            settle(stream, stream->issue++ % stream->n_slices);
-            continue;
-        }
-        if (stream->n_in_flight == stream->depth)
-            return;
-        struct error err;
-        if (submit_next(stream, &err) < 0)
-            keep_error(stream, &err);
-    }
-}
-
-/* ---- completions ------------------------------------------------------------------------------------------------ */
-
-/* What a reader left out is read again here, once; it is rare, so it may block. Returns bytes from the start of the request, or -errno. */
-static int64_t read_rest(const struct flight *flight, int64_t result)
-{
-    uint64_t done = result > 0 ? round_down((uint64_t)result, FILE_ALIGN) : 0;
-    int64_t n = file_read_aligned(flight->file, flight->offset + done, flight->to + done,
-                                  flight->n_bytes - done);
-    return n < 0 ? -(int64_t)errno : (int64_t)done + n;
-}
-
-static int check_flight(const struct flight *flight, int64_t result, struct error *err)
-{
-    bool again = result == -EINTR || result == -EAGAIN ||
-                 (result >= 0 && (uint64_t)result < flight->needed_bytes);
-    if (again)
-        result = read_rest(flight, result);
-    if (result < 0)
-        return fail_errno(err, ERROR_IO, (int)-result,
-                          "%s: cannot read %" PRIu32 " bytes at offset %" PRIu64
-                          " (check the disk, then run again)",
-                          flight->file->path, flight->n_bytes, flight->offset);
-    if ((uint64_t)result < flight->needed_bytes)
-        return fail(err, ERROR_IO,
-                    "%s: the file ends at byte %" PRIu64 ", needed up to %" PRIu64
-                    ": it was truncated while it was read; download it again",
-                    flight->file->path, flight->offset + (uint64_t)result,
-                    flight->offset + flight->needed_bytes);
-    return 0;
-}
-
-static void complete(struct stream *stream, const struct reader_completion *completion)
-{
-    struct flight *flight = &stream->flights[completion->tag];
-    struct slot *slot = &stream->slots[flight->slice];
-    struct error err;
-    slot->n_in_flight--;
-    stream->n_in_flight--;
-    stream->statistics.n_reads++;
-    if (slot->state == SLOT_DROPPED) {
-        stream->statistics.bytes_read += flight->n_bytes;
-    } else if (check_flight(flight, completion->result, &err) < 0) {
-        slot->failed = true;
-        keep_error(stream, &err);
-    } else {
-        stream->statistics.bytes_read += flight->n_bytes;
-    }
-    flight->next_free = stream->first_free;
-    stream->first_free = (int)completion->tag;
-}
-
-/* Takes in one completion; false when there was none or the reader failed. */
-static bool take_completion(struct stream *stream, bool block)
-{
-    if (stream->n_in_flight == 0)
-        return false;
-    struct reader_completion completion;
-    struct error err;
-    int rc = stream->ops->wait(stream->reader, block, &completion, &err);
-    if (rc < 0)
-        keep_error(stream, &err);
-    if (rc != 1)
-        return false;
-    size_t i = stream->flights[completion.tag].slice;
-    complete(stream, &completion);
-    settle(stream, i);
-    return true;
-}
-
-static void advance(struct stream *stream)
-{
-    while (take_completion(stream, false)) {
-    }
-    reclaim(stream);
-    issue_reads(stream);
-}
-
-/* ---- dropping ----------------------------------------------------------------------------------------------------- */
-
-/* The slice at a position that nobody will take. */
-static void drop(struct stream *stream, uint64_t position)
-{
-    size_t i = position % stream->n_slices;
-    struct slot *slot = &stream->slots[i];
-    if (position >= stream->issue && !(stream->issue_open && position == stream->issue))
-        return; /* not begun: drop_until moves [issue] past it */
-    if (slot->state == SLOT_HELD)
-        return; /* its user will release it */
-    if (stream->slices[i].pinned && slot->state == SLOT_READY) {
-        slot->state = SLOT_EMPTY;
-        return;
-    }
-    if (slot->state != SLOT_EMPTY)
-        slot->state = SLOT_DROPPED;
-}
-
-/* Gives up every position from [wanted] to before [position]. */
-static void drop_until(struct stream *stream, uint64_t position)
-{
-    for (; stream->wanted < position; stream->wanted++)
-        drop(stream, stream->wanted);
-    if (stream->issue < position) {
-        stream->issue_open = false;
-        stream->issue = position;
-    }
-    reclaim(stream);
-}
-
-/* ---- the interface ------------------------------------------------------------------------------------------------ */
 
 static int check_slices(const struct stream_options *options, uint64_t *pinned_bytes,
                         struct error *err)
@@ -399,8 +89,8 @@ struct stream *stream_open(const struct stream_options *options, struct error *e
     if (check_slices(options, &pinned_bytes, err) < 0)
         return NULL;
     struct stream_ring room = stream_ring_bytes(options->slices, options->n_slices);
-    uint64_t ring_bytes = options->ring_bytes ? round_down(options->ring_bytes, FILE_ALIGN)
-                                              : room.recommended_bytes;
+    uint64_t ring_bytes =
+        options->ring_bytes ? round_down(options->ring_bytes, FILE_ALIGN) : room.recommended_bytes;
     if (ring_bytes < room.least_bytes) {
         fail(err, ERROR_LIMIT, "a ring of %" PRIu64 " bytes cannot hold a slice of %" PRIu64,
              ring_bytes, room.least_bytes);
@@ -430,7 +120,7 @@ void stream_close(struct stream *stream)
     if (!stream)
         return;
     if (stream->reader) {
-        while (take_completion(stream, true)) {
+        while (stream_take_completion(stream, true)) {
         }
         stream->ops->close(stream->reader);
     }
@@ -452,16 +142,16 @@ int stream_begin_sweep(struct stream *stream, bool another_follows, struct error
     if (stream->begun)
         stream->sweep_start += stream->n_slices;
     stream->begun = true;
-    drop_until(stream, stream->sweep_start);
+    stream_drop_until(stream, stream->sweep_start);
     stream->limit = stream->sweep_start + (another_follows ? 2 : 1) * (uint64_t)stream->n_slices;
-    advance(stream);
+    stream_advance(stream);
     return stream->failed ? report(stream, err) : 0;
 }
 
 int stream_expect_another(struct stream *stream, struct error *err)
 {
     stream->limit = stream->sweep_start + 2 * (uint64_t)stream->n_slices;
-    advance(stream);
+    stream_advance(stream);
     return stream->failed ? report(stream, err) : 0;
 }
 
@@ -474,11 +164,12 @@ static int wait_for_slice(struct stream *stream, size_t i, struct error *err)
     for (;;) {
         bool begun = stream->issue > stream->wanted ||
                      (stream->issue == stream->wanted && stream->issue_open);
-        settle(stream, i);
+        stream_settle(stream, i);
         if (begun && slot->state != SLOT_READING)
             break;
         if (stream->n_in_flight == 0) {
-            /* Nothing will change by waiting: an earlier error stopped reading, or the room is held by the caller. */
+            /* Nothing will change by waiting: an earlier error stopped reading, or the room is held
+             * by the caller. */
             rc = stream->failed ? report(stream, err)
                                 : fail(err, ERROR_LIMIT,
                                        "the ring has no room for slice %zu beside those in use", i);
@@ -486,12 +177,11 @@ static int wait_for_slice(struct stream *stream, size_t i, struct error *err)
         }
         if (!blocked_since)
             blocked_since = clock_ns();
-        if (!take_completion(stream, true) && stream->failed) {
+        if (!stream_take_completion(stream, true) && stream->failed) {
             rc = report(stream, err);
             break;
         }
-        reclaim(stream);
-        issue_reads(stream);
+        stream_start_reads(stream);
     }
     if (blocked_since)
         stream->statistics.wait_ns += clock_ns() - blocked_since;
@@ -502,8 +192,8 @@ int stream_acquire(struct stream *stream, size_t i, const uint8_t *data[2], stru
 {
     uint64_t position = stream->sweep_start + i;
     assert(stream->begun && i < stream->n_slices && position >= stream->wanted);
-    drop_until(stream, position);
-    advance(stream);
+    stream_drop_until(stream, position);
+    stream_advance(stream);
     if (wait_for_slice(stream, i, err) < 0)
         return -1;
 
@@ -515,7 +205,7 @@ int stream_acquire(struct stream *stream, size_t i, const uint8_t *data[2], stru
     for (int p = 0; p < slice->n_parts; p++) {
         const struct slice_part *part = &slice->parts[p];
         if (file_check_unchanged(stream->files[part->file], err) < 0) {
-            keep_error(stream, err);
+            stream_keep_error(stream, err);
             return -1;
         }
         data[p] = slot->data + before + (part->offset - part_start(part));
@@ -530,12 +220,12 @@ void stream_release(struct stream *stream, size_t i)
 {
     assert(stream->slots[i].state == SLOT_HELD);
     stream->slots[i].state = SLOT_EMPTY;
-    advance(stream);
+    stream_advance(stream);
 }
 
 void stream_poll(struct stream *stream)
 {
-    advance(stream);
+    stream_advance(stream);
 }
 
 struct stream_statistics stream_statistics(const struct stream *stream)

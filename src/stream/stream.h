@@ -1,10 +1,13 @@
 #ifndef STREAM_STREAM_H
 #define STREAM_STREAM_H
-/* The model's weights in program order, read ahead of their use. A slice is a run of bytes of one tensor (or two, used together); a sweep takes
- * all slices once, ascending. Between the file and the user lies a ring of variable pieces, filled in program order and emptied
- * first in, first out, so that what is read next is always known; pinned slices are read during the first sweep and stay.
+/* The model's weights in program order, read ahead of their use. A slice is a run of bytes of one
+ * tensor (or two, used together); a sweep takes all slices once, ascending. Between the file and
+ * the user lies a ring of variable pieces, filled in program order and emptied first in, first out,
+ * so that what is read next is always known; pinned slices are read during the first sweep and
+ * stay.
  *
- * One thread (the one that runs the sweep) calls everything here. Files, slices and memory are borrowed until stream_close. */
+ * One thread (the one that runs the sweep) calls everything here. Files, slices and memory are
+ * borrowed until stream_close. */
 
 #include "base/error.h"
 #include "base/file.h"
@@ -17,7 +20,7 @@
 
 struct slice_part {
     uint32_t file;            /* index into the stream's files */
-    uint64_t offset, n_bytes; /* anywhere in the file; the stream reads the aligned pages around it */
+    uint64_t offset, n_bytes; /* anywhere in the file; the pages around it are read */
 };
 
 struct slice {
@@ -29,8 +32,8 @@ struct slice {
 /* Bytes read from disk and held in memory for a slice: its parts, each widened to pages. */
 uint64_t slice_read_bytes(const struct slice *slice);
 
-/* Room for the ring: the least that works (one slice at a time, no reading ahead) and what keeps a disk busy while a slice is used.
- * Both are 0 when every slice is pinned. */
+/* Room for the ring: the least that works (one slice at a time, no reading ahead) and what keeps a
+ * disk busy while a slice is used. Both are 0 when every slice is pinned. */
 struct stream_ring {
     uint64_t least_bytes, recommended_bytes;
 };
@@ -43,8 +46,8 @@ struct stream_options {
     size_t n_slices;
     const struct reader_ops *reader; /* NULL: the best that works here */
     uint64_t ring_bytes;             /* 0: recommended; else at least stream_ring.least_bytes */
-    int depth;                       /* requests in flight; 0: enough to cover one slice and four requests more */
-    struct memory *memory;           /* MEMORY_RING: ring and book-keeping; MEMORY_PINNED: pinned slices */
+    int depth; /* requests in flight; 0: enough to cover one slice and four requests more */
+    struct memory *memory; /* MEMORY_RING: ring and book-keeping; MEMORY_PINNED: pinned slices */
 };
 
 struct stream;
@@ -55,29 +58,33 @@ struct stream *stream_open(const struct stream_options *options, struct error *e
 /* Waits for reads in flight. Legal at any time, after errors too, and with NULL. */
 void stream_close(struct stream *stream);
 
-/* Starts the next sweep; what the last one did not take is dropped. With [another_follows] reading goes on past the last slice into
- * the first ones of the sweep after this. */
+/* Starts the next sweep; what the last one did not take is dropped. With [another_follows] reading
+ * goes on past the last slice into the first ones of the sweep after this. */
 int stream_begin_sweep(struct stream *stream, bool another_follows, struct error *err) MUST_CHECK;
 
 /* Tells later what [another_follows] could not yet. */
 int stream_expect_another(struct stream *stream, struct error *err) MUST_CHECK;
 
-/* Blocks until slice [i] of the sweep is in memory; data[p] is the first byte of part p, valid until the release. Ascending within a
- * sweep; slices left out are dropped or never read. Earlier slices may still be held while the ring has room (ERROR_LIMIT when it has not). A read
- * that failed or came short, and a file that was changed or vanished, are errors here, with file, offset and remedy;
- * nothing but stream_close is useful afterwards. */
+/* Blocks until slice [i] of the sweep is in memory; data[p] is the first byte of part p, valid
+ * until the release. Ascending within a sweep; slices left out are dropped or never read. Earlier
+ * slices may still be held while the ring has room (ERROR_LIMIT when it has not). A read that
+ * failed or came short, and a file that was changed or vanished, are errors here, with file, offset
+ * and remedy; nothing but stream_close is useful afterwards. */
 int stream_acquire(struct stream *stream, size_t i, const uint8_t *data[2],
                    struct error *err) MUST_CHECK;
 
-/* Gives the room of slice [i] back and starts reads into it. What fails here is reported by the next acquire. */
+/* Gives the room of slice [i] back and starts reads into it. What fails here is reported by the
+ * next acquire. */
 void stream_release(struct stream *stream, size_t i);
 
-/* Takes in what has arrived and starts what has room, without blocking: for the pauses of a long step. */
+/* Takes in what has arrived and starts what has room, without blocking: for the pauses of a long
+ * step. */
 void stream_poll(struct stream *stream);
 
 struct stream_statistics {
     uint64_t n_reads;    /* requests completed */
-    uint64_t bytes_read; /* whole pages: sweeps x (total - pinned) + pinned, each slice counted by slice_read_bytes */
+    uint64_t bytes_read; /* whole pages: sweeps x (total - pinned) + pinned, each slice counted by
+                            slice_read_bytes */
     uint64_t wait_ns;    /* time stream_acquire blocked */
 };
 struct stream_statistics stream_statistics(const struct stream *stream);

@@ -30,6 +30,7 @@ int sweep_run(struct sweep *sweep, const struct batch *batch, size_t from, size_
         const struct step *step = &sweep->program->steps[s];
         if (step_functions[step->kind](sweep, step, err) < 0)
             return -1;
+        stream_poll(sweep->stream); /* reads go on while steps without weights compute */
         const char *bad = atomic_load(&sweep->bad_values);
         if (bad)
             return fail(err, ERROR_FORMAT,

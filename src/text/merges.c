@@ -6,9 +6,10 @@
 #include <string.h>
 
 #define MAX_MERGES (1u << 26)
-#define MAX_WORD_BYTES (1u << 18) /* bounds the memory of a merge to some 12 MB; a longer word is cut */
-#define END UINT32_MAX            /* no symbol */
-#define GONE (-2)                 /* id of a symbol that was merged into the one on its left */
+#define MAX_WORD_BYTES                                                                             \
+    (1u << 18)          /* bounds the memory of a merge to some 12 MB; a longer word is cut */
+#define END  UINT32_MAX /* no symbol */
+#define GONE (-2)       /* id of a symbol that was merged into the one on its left */
 
 struct pair {
     uint32_t left, right, rank, merged;
@@ -114,7 +115,8 @@ int merges_open(struct merges *merges, const struct gguf *gguf, const struct voc
     const struct gguf_value *lines = gguf_find(gguf, "tokenizer.ggml.merges");
     if (lines == NULL || lines->type != GGUF_ARRAY || lines->item_type != GGUF_STRING) {
         return fail(err, ERROR_FORMAT, "tokenizer.ggml.merges: %s",
-                    lines == NULL ? "missing; they say what is merged first" : "not an array of text");
+                    lines == NULL ? "missing; they say what is merged first"
+                                  : "not an array of text");
     }
     if (lines->n_items > MAX_MERGES) {
         return fail(err, ERROR_FORMAT, "tokenizer.ggml.merges: %llu, more than trawl takes",
@@ -155,7 +157,8 @@ int64_t merges_find(const struct merges *merges, int32_t left, int32_t right)
             high = middle;
         }
     }
-    return low < merges->first[left + 1] && merges->rights[low] == (uint32_t)right ? (int64_t)low : -1;
+    return low < merges->first[left + 1] && merges->rights[low] == (uint32_t)right ? (int64_t)low
+                                                                                   : -1;
 }
 
 void merge_work_deinit(struct merge_work *work)
@@ -226,7 +229,8 @@ static void consider(const struct merges *merges, struct merge_work *work, uint3
     if (at == END || work->symbols[at].next == END) {
         return;
     }
-    int64_t pair = merges_find(merges, work->symbols[at].id, work->symbols[work->symbols[at].next].id);
+    int64_t pair =
+        merges_find(merges, work->symbols[at].id, work->symbols[work->symbols[at].next].id);
     if (pair >= 0) {
         heap_push(work, (struct merge_candidate){merges->ranks[pair], at, (uint32_t)pair});
     }

@@ -1,6 +1,7 @@
 #ifndef TEXT_MERGES_H
 #define TEXT_MERGES_H
-/* Byte-pair merges: which two tokens that stand side by side become one, and which pair comes first. Private to this folder; read-only once open. */
+/* Byte-pair merges: which two tokens that stand side by side become one, and which pair comes
+ * first. Private to this folder; read-only once open. */
 
 #include "text/vocabulary.h"
 
@@ -17,7 +18,8 @@ struct merges {
     uint64_t block_bytes;
 };
 
-/* Reads tokenizer.ggml.merges. Lines whose parts or whole are no tokens of [v] can never be of use and are left out. */
+/* Reads tokenizer.ggml.merges. Lines whose parts or whole are no tokens of [v] can never be of use
+ * and are left out. */
 int merges_open(struct merges *merges, const struct gguf *gguf, const struct vocabulary *v,
                 struct error *err) MUST_CHECK;
 void merges_close(struct merges *merges);
@@ -33,8 +35,8 @@ struct merge_work {
 };
 void merge_work_deinit(struct merge_work *work);
 
-/* Appends the tokens of one word: its bytes, merged by rank, leftmost first among equals; n log n. A byte that is no token gives nothing, as it
- * did when the model was trained. */
+/* Appends the tokens of one word: its bytes, merged by rank, leftmost first among equals; n log n.
+ * A byte that is no token gives nothing, as it did when the model was trained. */
 int merges_encode(const struct merges *merges, const struct vocabulary *v, const char *word,
                   size_t n_bytes, struct merge_work *work, struct token_list *out,
                   struct error *err) MUST_CHECK;

@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_STRETCH_BYTES (1u << 18) /* bounds the memory of a merge to some 18 MB; a longer stretch is cut */
-#define END UINT32_MAX               /* no symbol */
+#define MAX_STRETCH_BYTES                                                                          \
+    (1u << 18)         /* bounds the memory of a merge to some 18 MB; a longer stretch is cut */
+#define END UINT32_MAX /* no symbol */
 
 struct piece_symbol {
-    int32_t id; /* of a merged symbol; TOKEN_NONE: still a single character */
+    int32_t id;              /* of a merged symbol; TOKEN_NONE: still a single character */
     uint32_t start, n_bytes; /* of the stretch; 0 bytes: merged into the one on its left */
     uint32_t prev, next;
 };
@@ -22,7 +23,8 @@ struct piece_candidate {
     uint32_t n_bytes; /* of both; says whether the candidate still holds */
 };
 
-/* The character at [at]: its bytes and a number of its own; a byte that is no UTF-8 is a character too. */
+/* The character at [at]: its bytes and a number of its own; a byte that is no UTF-8 is a character
+ * too. */
 static size_t next_character(const char *text, size_t n_bytes, uint32_t *code)
 {
     size_t n = utf8_decode(text, n_bytes, code);
@@ -169,7 +171,8 @@ static void merge_all(const struct vocabulary *v, const char *stretch, struct pi
     }
 }
 
-/* A symbol that is no piece: its bytes, where all of them have a token, else the unknown token, once for a run of such symbols. */
+/* A symbol that is no piece: its bytes, where all of them have a token, else the unknown token,
+ * once for a run of such symbols. */
 static int append_unknown(const struct vocabulary *v, const char *text, size_t n_bytes,
                           struct pieces_work *work, struct token_list *out, struct error *err)
 {

@@ -1,14 +1,17 @@
 #ifndef TEXT_PIECES_H
 #define TEXT_PIECES_H
-/* SentencePiece BPE: characters merge into pieces, the pair with the highest score first, the leftmost among equals; what is no piece at the end falls back to byte tokens.
- * (Kudo and Richardson 2018; the algorithm's "bpe" model type.) Private to this folder; read-only once open. */
+/* SentencePiece BPE: characters merge into pieces, the pair with the highest score first, the
+ * leftmost among equals; what is no piece at the end falls back to byte tokens. (Kudo and
+ * Richardson 2018; the algorithm's "bpe" model type.) Private to this folder; read-only once open.
+ */
 
 #include "text/vocabulary.h"
 
 #define PIECES_PAIR_BITS (1u << 19)
 
-/* Which characters stand side by side inside any piece, as a set of hashes: where two neighbours of the text never do, no merge can reach across, so the text is
- * merged in short stretches between such places, with the same result as in one go. */
+/* Which characters stand side by side inside any piece, as a set of hashes: where two neighbours of
+ * the text never do, no merge can reach across, so the text is merged in short stretches between
+ * such places, with the same result as in one go. */
 struct pieces {
     uint64_t neighbours[PIECES_PAIR_BITS / 64];
 };

@@ -33,7 +33,8 @@ static bool is_special(const struct vocabulary *v, uint32_t id)
         return false;
     }
     if (type == TOKEN_TYPE_USER_DEFINED && !v->byte_level) {
-        /* A SentencePiece token with a space is written with a mark for it in the file: it is found by merging. */
+        /* A SentencePiece token with a space is written with a mark for it in the file: it is found
+         * by merging. */
         return memchr(text, ' ', n_bytes) == NULL;
     }
     return type == TOKEN_TYPE_CONTROL || type == TOKEN_TYPE_UNKNOWN ||
@@ -76,7 +77,8 @@ void specials_close(struct specials *specials)
     specials->ids = NULL;
 }
 
-/* The first of ids[low, high), all of which agree up to [depth], whose byte there is at least [byte]; a token that ends before has none and comes first. */
+/* The first of ids[low, high), all of which agree up to [depth], whose byte there is at least
+ * [byte]; a token that ends before has none and comes first. */
 static uint32_t lower_bound(const struct specials *specials, const struct vocabulary *v,
                             uint32_t low, uint32_t high, size_t depth, int byte)
 {

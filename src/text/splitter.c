@@ -9,20 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A match that needs more than this (it takes a run of millions of characters, or a hostile text) is tried again on less text. */
-#define MATCH_LIMIT 50000000
-#define HEAP_LIMIT_KIB (64 * 1024)
+/* A match that needs more than this (it takes a run of millions of characters, or a hostile text)
+ * is tried again on less text. */
+#define MATCH_LIMIT        50000000
+#define HEAP_LIMIT_KIB     (64 * 1024)
 #define FIRST_WINDOW_BYTES (64 * 1024)
-#define LAST_WINDOW_BYTES 256
+#define LAST_WINDOW_BYTES  256
 
-/* Unicode's White_Space, as the engines that models were trained with understand \s. PCRE2's own has U+180E besides. */
-#define SPACES "\\x{9}-\\x{d} \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
+/* Unicode's White_Space, as the engines that models were trained with understand \s. PCRE2's own
+ * has U+180E besides. */
+#define SPACES                                                                                     \
+    "\\x{9}-\\x{d} "                                                                               \
+    "\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 
 #define YOUNG_LETTERS "\\x{13460}-\\x{143fa}\\x{2ebf0}-\\x{2ee5d}\\x{31350}-\\x{323af}"
-#define YOUNG_SYMBOLS                                                                         \
-    "\\x{1cc00}-\\x{1ccef}\\x{1cd00}-\\x{1ceb3}\\x{1f6dc}\\x{1fa75}-\\x{1fa77}"               \
-    "\\x{1fa87}-\\x{1fa89}\\x{1fa8f}\\x{1faad}-\\x{1faaf}\\x{1fabb}-\\x{1fabf}\\x{1fac6}"      \
-    "\\x{1face}\\x{1facf}\\x{1fada}-\\x{1fadc}\\x{1fadf}\\x{1fae8}\\x{1fae9}\\x{1faf7}"         \
+#define YOUNG_SYMBOLS                                                                              \
+    "\\x{1cc00}-\\x{1ccef}\\x{1cd00}-\\x{1ceb3}\\x{1f6dc}\\x{1fa75}-\\x{1fa77}"                    \
+    "\\x{1fa87}-\\x{1fa89}\\x{1fa8f}\\x{1faad}-\\x{1faaf}\\x{1fabb}-\\x{1fabf}\\x{1fac6}"          \
+    "\\x{1face}\\x{1facf}\\x{1fada}-\\x{1fadc}\\x{1fadf}\\x{1fae8}\\x{1fae9}\\x{1faf7}"            \
     "\\x{1faf8}"
 
 struct splitter {
@@ -40,8 +44,9 @@ struct split {
     void *arg;
 };
 
-/* What is written out in expressions: white space as above, and the larger additions of Unicode 15 and 16 (CJK extensions H and I, hieroglyphs, the
- * emoji) to classes of which the PCRE2 at hand may have an older edition. */
+/* What is written out in expressions: white space as above, and the larger additions of Unicode 15
+ * and 16 (CJK extensions H and I, hieroglyphs, the emoji) to classes of which the PCRE2 at hand may
+ * have an older edition. */
 static const struct {
     const char *escape;
     const char *members; /* of a class */
@@ -54,7 +59,8 @@ static const struct {
     {"\\p{S}", "\\p{S}" YOUNG_SYMBOLS, false},
 };
 
-/* Writes out the escape at the start of [expression]; *n_bytes is its length, 0 when there is none. */
+/* Writes out the escape at the start of [expression]; *n_bytes is its length, 0 when there is none.
+ */
 static int expand_escape(const char *expression, bool in_class, struct bytes *out, size_t *n_bytes,
                          struct error *err)
 {
@@ -171,17 +177,17 @@ static int split_threes(const struct split *split, size_t stage, const char *tex
     return 0;
 }
 
-/* The next match at or after [at]: 1 and its borders, 0 when there is none. Where the engine gives up, it looks at less and less of the text, and at last steps
- * over it: a run that long is cut somewhere, but time stays bounded and nothing fails. */
+/* The next match at or after [at]: 1 and its borders, 0 when there is none. Where the engine gives
+ * up, it looks at less and less of the text, and at last steps over it: a run that long is cut
+ * somewhere, but time stays bounded and nothing fails. */
 static int find_match(const struct split *split, size_t stage, const char *text, size_t n_bytes,
                       size_t at, size_t *from, size_t *to)
 {
     const pcre2_code *code = split->splitter->codes[stage];
     size_t end = n_bytes;
     for (size_t window = FIRST_WINDOW_BYTES; window >= LAST_WINDOW_BYTES; window /= 4) {
-        int rc = pcre2_match(code, (PCRE2_SPTR)text, end, at,
-                             PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, split->match,
-                             split->context);
+        int rc = pcre2_match(code, (PCRE2_SPTR)text, end, at, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY,
+                             split->match, split->context);
         if (rc == PCRE2_ERROR_NOMATCH) {
             *from = *to = end;
             return end < n_bytes;
@@ -217,8 +223,9 @@ static int split_piece(const struct split *split, size_t stage, const char *text
         if (from > at && split_piece(split, stage + 1, text + at, from - at, err) < 0) {
             return -1;
         }
-        if (to > from && (threes ? split_threes(split, stage, text + from, to - from, err)
-                                 : split_piece(split, stage + 1, text + from, to - from, err)) < 0) {
+        if (to > from &&
+            (threes ? split_threes(split, stage, text + from, to - from, err)
+                    : split_piece(split, stage + 1, text + from, to - from, err)) < 0) {
             return -1;
         }
         at = to;

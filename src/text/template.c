@@ -118,7 +118,8 @@ static bool matches(const struct template *template, const struct template_sourc
     return true;
 }
 
-/* The first special token that an unknown template names ("<|...|>"), else how it begins; on one line, for the message. */
+/* The first special token that an unknown template names ("<|...|>"), else how it begins; on one
+ * line, for the message. */
 static void describe(const struct template_source *source, char *to, size_t capacity)
 {
     const char *text = source->jinja, *end = text + source->n_bytes;
@@ -148,11 +149,13 @@ int template_recognise(const struct template_source *source, const struct templa
     }
     char beginning[41];
     describe(source, beginning, sizeof(beginning));
-    return fail(err, ERROR_UNSUPPORTED,
-                "tokenizer.chat_template: trawl does not know this template (\"%s\"); if it is of a family "
-                "that trawl knows, say so with --template NAME: plain, chatml, llama2, llama3, llama3.1, "
-                "mistral-v1, mistral-v3, mistral-v7, gemma, phi3, zephyr, vicuna, qwen3, deepseek-v3 or "
-                "another (a wrong NAME gives the list)", beginning);
+    return fail(
+        err, ERROR_UNSUPPORTED,
+        "tokenizer.chat_template: trawl does not know this template (\"%s\"); if it is of a family "
+        "that trawl knows, say so with --template NAME: plain, chatml, llama2, llama3, llama3.1, "
+        "mistral-v1, mistral-v3, mistral-v7, gemma, phi3, zephyr, vicuna, qwen3, deepseek-v3 or "
+        "another (a wrong NAME gives the list)",
+        beginning);
 }
 
 /* The state of one rendering. */
@@ -164,8 +167,7 @@ struct rendering {
 
 static int put(struct rendering *r, const char *text)
 {
-    return text == NULL ? 0
-                        : rendered_append(r->out, SPAN_TEMPLATE, text, strlen(text), r->err);
+    return text == NULL ? 0 : rendered_append(r->out, SPAN_TEMPLATE, text, strlen(text), r->err);
 }
 
 static int put_data(struct rendering *r, const struct message *message, enum trim trim)

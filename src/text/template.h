@@ -1,8 +1,10 @@
 #ifndef TEXT_TEMPLATE_H
 #define TEXT_TEMPLATE_H
-/* Chat templates: messages -> the text the model was trained on, as spans that are either the template's own or data. Families are recognised by marks in the
- * model's Jinja text (tokenizer.chat_template) and rendered by code of ours; an engine for Jinja would fill the same struct rendered. Where a family
- * thinks aloud, the generation prompt is its own way of not doing so.
+/* Chat templates: messages -> the text the model was trained on, as spans that are either the
+ * template's own or data. Families are recognised by marks in the model's Jinja text
+ * (tokenizer.chat_template) and rendered by code of ours; an engine for Jinja would fill the same
+ * struct rendered. Where a family thinks aloud, the generation prompt is its own way of not doing
+ * so.
  *
  * Templates are constants; everything here may be called from any thread. */
 
@@ -37,10 +39,12 @@ struct rendered {
     struct span *spans; /* [n_spans] */
     size_t n_spans;
     size_t capacity;
-    bool bos; /* the template begins with BOS, whether the tokenizer says so or not; not part of the text */
+    bool bos; /* the template begins with BOS, whether the tokenizer says so or not; not part of the
+                 text */
 };
 
-/* Appends to the text, joining with the last span when of one kind. For renderers; n_bytes 0 does nothing. */
+/* Appends to the text, joining with the last span when of one kind. For renderers; n_bytes 0 does
+ * nothing. */
 int rendered_append(struct rendered *rendered, enum span_kind kind, const char *text,
                     size_t n_bytes, struct error *err) MUST_CHECK;
 void rendered_clear(struct rendered *rendered); /* keeps the memory */
@@ -54,7 +58,8 @@ struct template_source {
     size_t n_bytes;    /* of jinja */
 };
 
-/* The template of a model: absent -> "plain"; present but of no known family -> ERROR_UNSUPPORTED, saying how it begins and naming what --template accepts. */
+/* The template of a model: absent -> "plain"; present but of no known family -> ERROR_UNSUPPORTED,
+ * saying how it begins and naming what --template accepts. */
 int template_recognise(const struct template_source *source, const struct template **template,
                        struct error *err) MUST_CHECK;
 
@@ -62,11 +67,14 @@ int template_recognise(const struct template_source *source, const struct templa
 int template_find(const char *name, const struct template **template, struct error *err) MUST_CHECK;
 
 const char *template_name(const struct template *template);
-const struct template *template_at(size_t i); /* all of them, in the order of the help; NULL after the last */
+const struct template *
+template_at(size_t i); /* all of them, in the order of the help; NULL after the last */
 
-/* Appends messages and generation prompt to [out]. Messages: at most one system message, first; then user and assistant in turn. Families that have no system role
- * put its text where their template does, or in front of the first user message. [generation_prompt] false: the conversation only. Text of messages is
- * trimmed of white space where the family's template does so. BOS is not rendered (but for two families that write it in front of every turn): prompt_tokenize adds it. */
+/* Appends messages and generation prompt to [out]. Messages: at most one system message, first;
+ * then user and assistant in turn. Families that have no system role put its text where their
+ * template does, or in front of the first user message. [generation_prompt] false: the conversation
+ * only. Text of messages is trimmed of white space where the family's template does so. BOS is not
+ * rendered (but for two families that write it in front of every turn): prompt_tokenize adds it. */
 int template_render(const struct template *template, const struct message *messages,
                     size_t n_messages, bool generation_prompt, struct rendered *out,
                     struct error *err) MUST_CHECK;

@@ -1,37 +1,37 @@
 #include "text/template_table.h"
 
-/* The families, in the order in which they are tried: those that say more first. Facts from the templates that models carry; where a template has a way of not thinking aloud it
- * is part of [answer], and where a model always begins with a thought, the thought is closed at once. */
+/* The families, in the order in which they are tried: those that say more first. Facts from the
+ * templates that models carry; where a template has a way of not thinking aloud it is part of
+ * [answer], and where a model always begins with a thought, the thought is closed at once. */
 
-#define CHATML                                                                                \
-    .system = {"<|im_start|>system\n", "<|im_end|>\n"},                                       \
-    .user = {"<|im_start|>user\n", "<|im_end|>\n"},                                           \
+#define CHATML                                                                                     \
+    .system = {"<|im_start|>system\n", "<|im_end|>\n"},                                            \
+    .user = {"<|im_start|>user\n", "<|im_end|>\n"},                                                \
     .assistant = {"<|im_start|>assistant\n", "<|im_end|>\n"}
 #define CHATML_ANSWER "<|im_start|>assistant\n"
-#define NO_THOUGHT "<think>\n\n</think>\n\n"
+#define NO_THOUGHT    "<think>\n\n</think>\n\n"
 
-#define LLAMA3                                                                                \
-    .bos = true, .user = {"<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"},                   \
-    .assistant = {"<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"},         \
+#define LLAMA3                                                                                     \
+    .bos = true, .user = {"<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"},           \
+    .assistant = {"<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"},              \
     .answer = "<|start_header_id|>assistant<|end_header_id|>\n\n"
 
-#define LLAMA2                                                                                \
-    .system = {"<<SYS>>\n", "\n<</SYS>>\n\n"}, .user = {"[INST] ", " [/INST]"},               \
-    .assistant = {" ", " </s>"}, .answer = "", .system_place = SYSTEM_FIRST_USER,             \
+#define LLAMA2                                                                                     \
+    .system = {"<<SYS>>\n", "\n<</SYS>>\n\n"}, .user = {"[INST] ", " [/INST]"},                    \
+    .assistant = {" ", " </s>"}, .answer = "", .system_place = SYSTEM_FIRST_USER,                  \
     .trim = TRIM_ALL, .bos = true
 
 #define DEEPSEEK_EOS "<｜end▁of▁sentence｜>"
-#define DEEPSEEK                                                                              \
+#define DEEPSEEK                                                                                   \
     .user = {"<｜User｜>", NULL}, .assistant = {"<｜Assistant｜>", DEEPSEEK_EOS}, .bos = true
 
-#define GRANITE                                                                               \
-    .system = {"<|start_of_role|>system<|end_of_role|>", "<|end_of_text|>\n"},                \
-    .user = {"<|start_of_role|>user<|end_of_role|>", "<|end_of_text|>\n"},                    \
-    .assistant = {"<|start_of_role|>assistant<|end_of_role|>", "<|end_of_text|>\n"},          \
+#define GRANITE                                                                                    \
+    .system = {"<|start_of_role|>system<|end_of_role|>", "<|end_of_text|>\n"},                     \
+    .user = {"<|start_of_role|>user<|end_of_role|>", "<|end_of_text|>\n"},                         \
+    .assistant = {"<|start_of_role|>assistant<|end_of_role|>", "<|end_of_text|>\n"},               \
     .answer = "<|start_of_role|>assistant<|end_of_role|>"
 
-#define GLM                                                                                   \
-    .begin = "[gMASK]<sop>", .system = {"<|system|>\n", NULL}
+#define GLM .begin = "[gMASK]<sop>", .system = {"<|system|>\n", NULL}
 
 const struct template template_rows[] = {
     {.name = "plain",
@@ -51,7 +51,8 @@ const struct template template_rows[] = {
      .answer = CHATML_ANSWER "<think>\n\n</think>\n",
      .default_system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face.",
      .never = {"Today Date"}},
-    {.name = "smollm3-dated", /* its template asks for today; the date is that of the model's release */
+    {.name =
+         "smollm3-dated", /* its template asks for today; the date is that of the model's release */
      .marks = {"<|im_start|>", "Reasoning Mode: ", "## Custom Instructions", "Today Date"},
      .system = {"<|im_start|>system\n## Metadata\n\nKnowledge Cutoff Date: June 2025\n"
                 "Today Date: 08 July 2025\nReasoning Mode: /no_think\n\n"
@@ -82,7 +83,8 @@ const struct template template_rows[] = {
      CHATML,
      .answer = CHATML_ANSWER NO_THOUGHT},
     {.name = "qwen2.5",
-     .marks = {"<|im_start|>", "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."},
+     .marks = {"<|im_start|>",
+               "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."},
      CHATML,
      .answer = CHATML_ANSWER,
      .default_system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."},
@@ -273,7 +275,8 @@ const struct template template_rows[] = {
 
     /* DeepSeek. */
     {.name = "deepseek-r1-end", /* ends user turns too */
-     .marks = {"'<｜User｜>' + message['content'] + '<｜end▁of▁sentence｜>'", "<｜Assistant｜><think>"},
+     .marks = {"'<｜User｜>' + message['content'] + '<｜end▁of▁sentence｜>'",
+               "<｜Assistant｜><think>"},
      .user = {"<｜User｜>", DEEPSEEK_EOS},
      .assistant = {"<｜Assistant｜>", DEEPSEEK_EOS},
      .answer = "<｜Assistant｜>" NO_THOUGHT,
@@ -286,7 +289,10 @@ const struct template template_rows[] = {
      .marks = {"<｜Assistant｜>", "not thinking", "<think></think>"},
      DEEPSEEK,
      .answer = "<｜Assistant｜><think></think>"},
-    {.name = "deepseek-v3.2", .marks = {"<｜Assistant｜>", "dsml_token"}, DEEPSEEK, .answer = "<｜Assistant｜><think></think>"},
+    {.name = "deepseek-v3.2",
+     .marks = {"<｜Assistant｜>", "dsml_token"},
+     DEEPSEEK,
+     .answer = "<｜Assistant｜><think></think>"},
     {.name = "deepseek-v3.1",
      .marks = {"<｜Assistant｜>", "not thinking", "'</think>'"},
      DEEPSEEK,
@@ -295,7 +301,10 @@ const struct template template_rows[] = {
      .marks = {"<｜Assistant｜>", "</think>"},
      DEEPSEEK,
      .answer = "<｜Assistant｜>" NO_THOUGHT},
-    {.name = "deepseek-v3", .marks = {"<｜Assistant｜>", "<｜User｜>"}, DEEPSEEK, .answer = "<｜Assistant｜>"},
+    {.name = "deepseek-v3",
+     .marks = {"<｜Assistant｜>", "<｜User｜>"},
+     DEEPSEEK,
+     .answer = "<｜Assistant｜>"},
     {.name = "deepseek-v2",
      .marks = {"'Assistant: ' + message['content'] + eos_token", "'User: ' + message['content']"},
      .system = {NULL, "\n\n"},

@@ -28,10 +28,12 @@ enum trim {
     TRIM_ALL = 7,
 };
 
-struct template {
+struct template
+{
     const char *name;
     const char *marks[TEMPLATE_MAX_MARKS]; /* the Jinja text has all of them ... */
-    const char *never[TEMPLATE_MAX_MARKS]; /* ... and none of these; rows without marks are found by name only */
+    const char *never[TEMPLATE_MAX_MARKS]; /* ... and none of these; rows without marks are found by
+                                              name only */
     const char *begin;                     /* text in front of everything */
     struct turn system, user, assistant;
     const char *next_user; /* in front of every user turn but the first */

@@ -81,7 +81,8 @@ static int open_byte_level(struct tokenizer *tokenizer, const struct gguf *gguf,
     const struct split_rule *rule = split_rule_find(pre.data);
     if (rule == NULL) {
         return fail(err, ERROR_UNSUPPORTED,
-                    "tokenizer.ggml.pre: trawl does not know the pre-tokenizer \"%.60s\"", pre.data);
+                    "tokenizer.ggml.pre: trawl does not know the pre-tokenizer \"%.60s\"",
+                    pre.data);
     }
     memcpy(tokenizer->pre, pre.data, min_size(strlen(pre.data), sizeof(tokenizer->pre) - 1));
     tokenizer->whole_words = rule->whole_words;
@@ -116,7 +117,8 @@ static int open_all(struct tokenizer *tokenizer, const struct gguf *gguf, struct
     bool byte_level = strcmp(model.data, "gpt2") == 0;
     if (!byte_level && strcmp(model.data, "llama") != 0) {
         return fail(err, ERROR_UNSUPPORTED,
-                    "tokenizer.ggml.model: trawl does not know the tokenizer \"%.60s\", only \"llama\" and \"gpt2\"",
+                    "tokenizer.ggml.model: trawl does not know the tokenizer \"%.60s\", only "
+                    "\"llama\" and \"gpt2\"",
                     model.data);
     }
     struct vocabulary *v = &tokenizer->vocabulary;
@@ -220,7 +222,8 @@ struct encoding {
     struct token_list *out;
     struct merge_work merge_work;
     struct pieces_work pieces_work;
-    struct bytes spaced; /* SentencePiece's copy of the text: prefix added, space marks made spaces */
+    struct bytes
+        spaced; /* SentencePiece's copy of the text: prefix added, space marks made spaces */
 };
 
 static int encode_word(void *arg, const char *word, size_t n_bytes, struct error *err)
@@ -247,7 +250,8 @@ static int encode_spaced(struct encoding *e, const char *text, size_t n_bytes, b
     }
     for (const char *mark; (mark = memmem(text, n_bytes, MARK, 3)) != NULL;) {
         size_t n = (size_t)(mark - text);
-        if (bytes_append(&e->spaced, text, n, err) < 0 || bytes_append(&e->spaced, " ", 1, err) < 0) {
+        if (bytes_append(&e->spaced, text, n, err) < 0 ||
+            bytes_append(&e->spaced, " ", 1, err) < 0) {
             return -1;
         }
         text += n + 3;
@@ -281,8 +285,8 @@ static bool takes_space(const struct tokenizer *tokenizer, int32_t id)
     const struct vocabulary *v = &tokenizer->vocabulary;
     size_t n;
     const char *name = vocabulary_text(v, (uint32_t)id, &n);
-    return tokenizer->phi3 && id != v->roles[TOKEN_BOS] &&
-           id != v->roles[TOKEN_UNK] && !(n == 13 && memcmp(name, "<|endoftext|>", n) == 0);
+    return tokenizer->phi3 && id != v->roles[TOKEN_BOS] && id != v->roles[TOKEN_UNK] &&
+           !(n == 13 && memcmp(name, "<|endoftext|>", n) == 0);
 }
 
 static bool find_special(const struct tokenizer *tokenizer, const char *text, size_t n_bytes,
@@ -355,7 +359,8 @@ int tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size
     bool at_prefix = v->add_space_prefix && !options->keep_space_prefix;
     for (size_t i = 0; i < n_ids; i++) {
         if (ids[i] < 0 || (uint32_t)ids[i] >= v->n_tokens) {
-            return fail(err, ERROR_USAGE, "token %ld: the vocabulary has %u", (long)ids[i], v->n_tokens);
+            return fail(err, ERROR_USAGE, "token %ld: the vocabulary has %u", (long)ids[i],
+                        v->n_tokens);
         }
         bool control = tokenizer_is_control(tokenizer, ids[i]);
         size_t n;

@@ -1,10 +1,12 @@
 #ifndef TEXT_TOKENIZER_H
 #define TEXT_TOKENIZER_H
-/* Text to token ids and back, as the model's own file describes it (metadata tokenizer.ggml.*): SentencePiece BPE with byte fallback ("llama") and
- * byte-level BPE with a named pre-tokenizer ("gpt2"). Text is any bytes, NULs and invalid UTF-8 included: nothing is refused, byte-level BPE gives back exactly
- * the bytes it was given.
+/* Text to token ids and back, as the model's own file describes it (metadata tokenizer.ggml.*):
+ * SentencePiece BPE with byte fallback ("llama") and byte-level BPE with a named pre-tokenizer
+ * ("gpt2"). Text is any bytes, NULs and invalid UTF-8 included: nothing is refused, byte-level BPE
+ * gives back exactly the bytes it was given.
  *
- * Opened once, then read-only: any thread may encode and decode. The gguf may be closed after tokenizer_open. */
+ * Opened once, then read-only: any thread may encode and decode. The gguf may be closed after
+ * tokenizer_open. */
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -30,8 +32,9 @@ void token_list_deinit(struct token_list *list);
 
 struct tokenizer;
 
-/* Reads the vocabulary. [memory] accounts for the tables under MEMORY_VOCABULARY; NULL: plain heap. NULL with [err]: ERROR_FORMAT for arrays that are missing or
- * contradict each other, ERROR_UNSUPPORTED naming a model or pre-tokenizer that trawl does not know. */
+/* Reads the vocabulary. [memory] accounts for the tables under MEMORY_VOCABULARY; NULL: plain heap.
+ * NULL with [err]: ERROR_FORMAT for arrays that are missing or contradict each other,
+ * ERROR_UNSUPPORTED naming a model or pre-tokenizer that trawl does not know. */
 struct tokenizer *tokenizer_open(const struct gguf *gguf, struct memory *memory,
                                  struct error *err) MUST_CHECK;
 void tokenizer_close(struct tokenizer *tokenizer); /* NULL is legal */
@@ -50,26 +53,32 @@ enum token_role {
     TOKEN_N_ROLES,
 };
 int32_t tokenizer_role(const struct tokenizer *tokenizer, enum token_role role);
-bool tokenizer_ends_turn(const struct tokenizer *tokenizer, int32_t id); /* EOS, EOT or another end */
-bool tokenizer_add_bos(const struct tokenizer *tokenizer); /* a sequence of this model begins with BOS */
+bool tokenizer_ends_turn(const struct tokenizer *tokenizer,
+                         int32_t id); /* EOS, EOT or another end */
+bool tokenizer_add_bos(
+    const struct tokenizer *tokenizer); /* a sequence of this model begins with BOS */
 bool tokenizer_is_control(const struct tokenizer *tokenizer, int32_t id);
 
-/* The id of the token that is written [name] in the file ("<|im_end|>", "\u2581the"), TOKEN_NONE when absent. */
+/* The id of the token that is written [name] in the file ("<|im_end|>", "\u2581the"), TOKEN_NONE
+ * when absent. */
 int32_t tokenizer_find(const struct tokenizer *tokenizer, const char *name, size_t n_bytes);
 
 struct encode_options {
-    bool parse_special;   /* names of control tokens in the text become these tokens; never set it for a document */
-    bool no_space_prefix; /* SentencePiece: the text goes on after other text, so it gets no space in front */
+    bool parse_special; /* names of control tokens in the text become these tokens; never set it for
+                           a document */
+    bool no_space_prefix; /* SentencePiece: the text goes on after other text, so it gets no space
+                             in front */
 };
 
-/* Appends the ids of [text] to [out], without BOS or EOS; the whole text is one piece. [options] NULL: all defaults. Time grows as n log n. Where
- * it fails, what was appended so far stays. */
+/* Appends the ids of [text] to [out], without BOS or EOS; the whole text is one piece. [options]
+ * NULL: all defaults. Time grows as n log n. Where it fails, what was appended so far stays. */
 int tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t n_bytes,
                      const struct encode_options *options, struct token_list *out,
                      struct error *err) MUST_CHECK;
 
-/* The bytes that one token stands for: byte-level symbols and "\u2581" mapped back, "<0x0A>" as its byte. A control token is its name. Borrowed, not
- * NUL-terminated; an id out of range is an empty text. SentencePiece's first space is here: "\u2581the" is " the". */
+/* The bytes that one token stands for: byte-level symbols and "\u2581" mapped back, "<0x0A>" as its
+ * byte. A control token is its name. Borrowed, not NUL-terminated; an id out of range is an empty
+ * text. SentencePiece's first space is here: "\u2581the" is " the". */
 const char *tokenizer_token_text(const struct tokenizer *tokenizer, int32_t id, size_t *n_bytes);
 
 /* A special token as it is written in a text. */
@@ -79,16 +88,19 @@ struct special {
     bool takes_space; /* white space behind it belongs to it and gives no tokens */
 };
 
-/* The first special or user-defined token written in text[at, n_bytes); false when there is none. For prompts, whose template spans may name them. */
+/* The first special or user-defined token written in text[at, n_bytes); false when there is none.
+ * For prompts, whose template spans may name them. */
 bool tokenizer_find_special(const struct tokenizer *tokenizer, const char *text, size_t n_bytes,
                             size_t at, struct special *special);
 
 struct decode_options {
     bool hide_control;      /* control tokens give no text */
-    bool keep_space_prefix; /* SentencePiece: keep the space that encoding put in front of the text */
+    bool keep_space_prefix; /* SentencePiece: keep the space that encoding put in front of the text
+                             */
 };
 
-/* Appends the text of [ids] to [out]; ids out of range are an error of ERROR_USAGE. [options] NULL: all defaults. */
+/* Appends the text of [ids] to [out]; ids out of range are an error of ERROR_USAGE. [options] NULL:
+ * all defaults. */
 int tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t n_ids,
                      const struct decode_options *options, struct bytes *out,
                      struct error *err) MUST_CHECK;

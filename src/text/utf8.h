@@ -1,11 +1,13 @@
 #ifndef TEXT_UTF8_H
 #define TEXT_UTF8_H
-/* UTF-8, strictly (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF), one character at a time. */
+/* UTF-8, strictly (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF), one
+ * character at a time. */
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of the valid character at the start of text[0, n_bytes), its code point in *code; 0 when there is none. */
+/* Bytes of the valid character at the start of text[0, n_bytes), its code point in *code; 0 when
+ * there is none. */
 static inline size_t utf8_decode(const char *text, size_t n_bytes, uint32_t *code)
 {
     static const uint32_t LEAST[5] = {0, 0, 0x80, 0x800, 0x10000};
@@ -60,7 +62,8 @@ static inline size_t utf8_encode(uint32_t code, char *to)
     return 4;
 }
 
-/* The run of one kind at the start of text[0, n_bytes), n_bytes > 0: *valid says whether it is UTF-8 or bytes that are not. */
+/* The run of one kind at the start of text[0, n_bytes), n_bytes > 0: *valid says whether it is
+ * UTF-8 or bytes that are not. */
 static inline size_t utf8_run(const char *text, size_t n_bytes, int *valid)
 {
     uint32_t code;

@@ -8,24 +8,41 @@
 #include <string.h>
 
 #define MAX_TOKENS (1u << 24) /* of ids; the largest real vocabularies have some 300,000 */
-#define FREE_SLOT UINT32_MAX
+#define FREE_SLOT  UINT32_MAX
 #define SPACE_MARK "\xe2\x96\x81" /* U+2581, SentencePiece's space */
 
-/* Tokens that end a turn or the text whatever their type in the file: converters have labelled many of them as plain text. The order is that in which
- * one is taken as end of turn when the file names none. */
+/* Tokens that end a turn or the text whatever their type in the file: converters have labelled many
+ * of them as plain text. The order is that in which one is taken as end of turn when the file names
+ * none. */
 static const char *const end_names[] = {
-    "<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|end_of_text|>", "<|endoftext|>",
-    "<EOT>", "_<EOT>", "[EOT]", "<｜end▁of▁sentence｜>", "<end_of_utterance>", "</s>",
-    "<|eom_id|>", "<|return|>", "<|call|>", "[EOS]", "<|eot|>",
+    "<|eot_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "<|end_of_text|>",
+    "<|endoftext|>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "<｜end▁of▁sentence｜>",
+    "<end_of_utterance>",
+    "</s>",
+    "<|eom_id|>",
+    "<|return|>",
+    "<|call|>",
+    "[EOS]",
+    "<|eot|>",
 };
 
-/* Fill-in-the-middle marks of code models, and what opens and closes a thought or a tool call in a conversation: control tokens, likewise, so that no document makes one. */
+/* Fill-in-the-middle marks of code models, and what opens and closes a thought or a tool call in a
+ * conversation: control tokens, likewise, so that no document makes one. */
 static const char *const control_names[] = {
-    "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>",
-    "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>",
-    "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>", "<MID>", "▁<MID>",
-    "<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>",
-    "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]", "<fim-repo>", "<REPO>", "<reponame>",
+    "<fim-prefix>",     "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>",        "▁<PRE>",
+    "<fim-suffix>",     "<fim_suffix>", "<｜fim▁hole｜>",  "<SUF>",        "▁<SUF>",
+    "<fim-middle>",     "<fim_middle>", "<｜fim▁end｜>",   "<MID>",        "▁<MID>",
+    "<think>",          "</think>",     "<tool_call>",     "</tool_call>", "<tool_response>",
+    "</tool_response>", "<fim-pad>",    "<fim_pad>",       "<PAD>",        "[PAD]",
+    "<fim-repo>",       "<REPO>",       "<reponame>",
 };
 
 /* What the file says, checked as far as types and lengths go. */
@@ -169,7 +186,8 @@ static int read_source(const struct gguf *gguf, bool byte_level, struct source *
                     names == NULL ? "missing; the file has no vocabulary" : "not an array of text");
     }
     if (names->n_items > MAX_TOKENS) {
-        return fail(err, ERROR_FORMAT, "tokenizer.ggml.tokens: %llu tokens, more than the %u trawl takes",
+        return fail(err, ERROR_FORMAT,
+                    "tokenizer.ggml.tokens: %llu tokens, more than the %u trawl takes",
                     (unsigned long long)names->n_items, MAX_TOKENS);
     }
     if (find_array(gguf, "tokenizer.ggml.token_type", names->n_items, &types, err) < 0 ||
@@ -178,10 +196,12 @@ static int read_source(const struct gguf *gguf, bool byte_level, struct source *
         return -1;
     }
     if (types != NULL && types->item_type != GGUF_I32 && types->item_type != GGUF_U32) {
-        return fail(err, ERROR_FORMAT, "tokenizer.ggml.token_type: not an array of 32-bit integers");
+        return fail(err, ERROR_FORMAT,
+                    "tokenizer.ggml.token_type: not an array of 32-bit integers");
     }
     if (!byte_level && scores == NULL) {
-        return fail(err, ERROR_FORMAT, "tokenizer.ggml.scores: missing; they say what is merged first");
+        return fail(err, ERROR_FORMAT,
+                    "tokenizer.ggml.scores: missing; they say what is merged first");
     }
     if (scores != NULL && scores->item_type != GGUF_F32 && scores->item_type != GGUF_I32) {
         return fail(err, ERROR_FORMAT, "tokenizer.ggml.scores: not an array of numbers");
@@ -211,12 +231,15 @@ static bool is_one_of(const struct gguf_text *name, const char *const *names, si
     return false;
 }
 
-/* "<|...|>" and its full-width sister, which a document may never produce, whatever type a converter gave them. */
+/* "<|...|>" and its full-width sister, which a document may never produce, whatever type a
+ * converter gave them. */
 static bool looks_like_control(const struct gguf_text *name)
 {
     size_t n = (size_t)name->n_bytes;
-    return (n > 4 && memcmp(name->data, "<|", 2) == 0 && memcmp(name->data + n - 2, "|>", 2) == 0) ||
-           (n > 8 && memcmp(name->data, "<｜", 4) == 0 && memcmp(name->data + n - 4, "｜>", 4) == 0);
+    return (n > 4 && memcmp(name->data, "<|", 2) == 0 &&
+            memcmp(name->data + n - 2, "|>", 2) == 0) ||
+           (n > 8 && memcmp(name->data, "<｜", 4) == 0 &&
+            memcmp(name->data + n - 4, "｜>", 4) == 0);
 }
 
 static enum token_type token_type(const struct source *source, uint32_t id, bool byte_level)
@@ -327,7 +350,8 @@ static int build_tables(struct vocabulary *v, const struct source *source, struc
     }
     memset(slots, 0xff, sizeof(*slots) * v->n_slots);
     for (uint32_t id = 0; id < n; id++) {
-        size_t n_bytes = read_token(source, id, v->byte_level, text + start[id], &types[id], &flags[id]);
+        size_t n_bytes =
+            read_token(source, id, v->byte_level, text + start[id], &types[id], &flags[id]);
         start[id + 1] = start[id] + (uint32_t)n_bytes;
         uint32_t slot = find_slot(v, text + start[id], n_bytes, (flags[id] & TOKEN_FLAG_RAW) != 0);
         if (slots[slot] == FREE_SLOT) {
@@ -368,8 +392,8 @@ static int read_role(const struct vocabulary *v, const struct gguf *gguf, const 
     if (value == NULL) {
         return 0;
     }
-    bool is_signed = value->type == GGUF_I8 || value->type == GGUF_I16 ||
-                     value->type == GGUF_I32 || value->type == GGUF_I64;
+    bool is_signed = value->type == GGUF_I8 || value->type == GGUF_I16 || value->type == GGUF_I32 ||
+                     value->type == GGUF_I64;
     if ((is_signed && value->i == -1) || (value->type == GGUF_U32 && value->u == UINT32_MAX)) {
         *role = TOKEN_NONE;
         return 0;
@@ -395,8 +419,8 @@ static int read_roles(struct vocabulary *v, const struct gguf *gguf, struct erro
                   &v->roles[TOKEN_EOS], err) < 0 ||
         read_role(v, gguf, "tokenizer.ggml.unknown_token_id", spm ? 0 : TOKEN_NONE,
                   &v->roles[TOKEN_UNK], err) < 0 ||
-        read_role(v, gguf, "tokenizer.ggml.eot_token_id", TOKEN_NONE, &v->roles[TOKEN_EOT],
-                  err) < 0) {
+        read_role(v, gguf, "tokenizer.ggml.eot_token_id", TOKEN_NONE, &v->roles[TOKEN_EOT], err) <
+            0) {
         return -1;
     }
     for (size_t i = 0; i < sizeof(end_names) / sizeof(*end_names); i++) {
@@ -407,8 +431,8 @@ static int read_roles(struct vocabulary *v, const struct gguf *gguf, struct erro
     return 0;
 }
 
-int vocabulary_open(struct vocabulary *v, const struct gguf *gguf, bool byte_level, struct memory *memory,
-                    struct error *err)
+int vocabulary_open(struct vocabulary *v, const struct gguf *gguf, bool byte_level,
+                    struct memory *memory, struct error *err)
 {
     v->byte_level = byte_level;
     v->memory = memory;

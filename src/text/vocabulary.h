@@ -1,6 +1,7 @@
 #ifndef TEXT_VOCABULARY_H
 #define TEXT_VOCABULARY_H
-/* The tokens of a model: bytes, types, look-up. Private to this folder; tokenizer.h is what others use. Read-only once open. */
+/* The tokens of a model: bytes, types, look-up. Private to this folder; tokenizer.h is what others
+ * use. Read-only once open. */
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -21,11 +22,13 @@ enum token_type {
 };
 
 enum token_flag {
-    TOKEN_FLAG_RAW = 1,       /* its bytes are its name as the file has it, not mapped; never the result of a merge */
+    TOKEN_FLAG_RAW =
+        1, /* its bytes are its name as the file has it, not mapped; never the result of a merge */
     TOKEN_FLAG_ENDS_TURN = 2, /* generation stops at it */
 };
 
-/* Longer tokens are kept, but never looked for in text: bounds the work a hostile vocabulary can ask for. The longest tokens of real models have some 512 bytes. */
+/* Longer tokens are kept, but never looked for in text: bounds the work a hostile vocabulary can
+ * ask for. The longest tokens of real models have some 512 bytes. */
 #define TOKEN_MAX_BYTES 1024
 
 struct vocabulary {
@@ -36,9 +39,10 @@ struct vocabulary {
     const uint8_t *types;  /* [n_tokens] enum token_type */
     const uint8_t *flags;  /* [n_tokens] enum token_flag */
     const float *scores;   /* [n_tokens], SentencePiece only, else NULL */
-    const uint32_t *slots; /* [n_slots] hash table of ids, UINT32_MAX is free; n_slots a power of two */
+    const uint32_t
+        *slots; /* [n_slots] hash table of ids, UINT32_MAX is free; n_slots a power of two */
     uint32_t n_slots;
-    size_t max_bytes; /* of tokens that are looked for in text */
+    size_t max_bytes;   /* of tokens that are looked for in text */
     int32_t bytes[256]; /* the token of one byte, TOKEN_NONE */
     int32_t roles[TOKEN_N_ROLES];
     bool add_bos, add_space_prefix;
@@ -48,9 +52,10 @@ struct vocabulary {
     uint64_t block_bytes;
 };
 
-/* Fills [v], zeroed by the caller; vocabulary_close is legal after a failure too. [byte_level] decides how names are read. */
-int vocabulary_open(struct vocabulary *v, const struct gguf *gguf, bool byte_level, struct memory *memory,
-                    struct error *err) MUST_CHECK;
+/* Fills [v], zeroed by the caller; vocabulary_close is legal after a failure too. [byte_level]
+ * decides how names are read. */
+int vocabulary_open(struct vocabulary *v, const struct gguf *gguf, bool byte_level,
+                    struct memory *memory, struct error *err) MUST_CHECK;
 void vocabulary_close(struct vocabulary *v);
 
 /* The id of the token with these bytes, among raw or among mapped ones; TOKEN_NONE. */

@@ -1,5 +1,6 @@
-/* Online softmax over a block of 64 keys with NEON. Both products are one routine: up to six rows times 16 columns of a
- * matrix, 24 accumulators; a row's sums run over k in ascending order whatever stands beside it. */
+/* Online softmax over a block of 64 keys with NEON. Both products are one routine: up to six rows
+ * times 16 columns of a matrix, 24 accumulators; a row's sums run over k in ascending order
+ * whatever stands beside it. */
 
 #include "kernels/arm/exp_neon.h"
 #include "kernels/kernels_list.h"
@@ -8,11 +9,12 @@
 
 enum { LANES = 4, ROWS = 6, VECTORS = 4, COLUMNS = LANES * VECTORS };
 
-/* sums[r][c] += a[r][k] * b[k][4 c + lane], k in [0, n_k), for n_rows x n_vectors, constants. Of the last vector [n_last]
- * lanes exist. */
-static inline __attribute__((always_inline)) void
-multiply(int n_rows, int n_vectors, size_t n_last, const float *const a[ROWS], size_t n_k,
-         const float *b, size_t b_stride, float32x4_t sums[ROWS][VECTORS])
+/* sums[r][c] += a[r][k] * b[k][4 c + lane], k in [0, n_k), for n_rows x n_vectors, constants. Of
+ * the last vector [n_last] lanes exist. */
+static inline __attribute__((always_inline)) void multiply(int n_rows, int n_vectors, size_t n_last,
+                                                           const float *const a[ROWS], size_t n_k,
+                                                           const float *b, size_t b_stride,
+                                                           float32x4_t sums[ROWS][VECTORS])
 {
     float32x4_t local[ROWS][VECTORS];
     const float *from[ROWS];
@@ -36,8 +38,8 @@ multiply(int n_rows, int n_vectors, size_t n_last, const float *const a[ROWS], s
     }
 }
 
-/* From products to weights [64] (0 where masked), in place, for one query; updates its maximum and sum, and returns what its
- * earlier results are to be multiplied with. */
+/* From products to weights [64] (0 where masked), in place, for one query; updates its maximum and
+ * sum, and returns what its earlier results are to be multiplied with. */
 static float soften(float *weights, float scale, size_t from, size_t to, float *m, float *l)
 {
     for (size_t j = 0; j < ATTENTION_BLOCK; j++)
@@ -80,8 +82,8 @@ add_values(int n_rows, int n_vectors, size_t n_last, const float *const weights[
     multiply(n_rows, n_vectors, n_last, weights, ATTENTION_BLOCK, v, value_dim, sums);
     for (int r = 0; r < n_rows; r++) {
         for (int c = 0; c < n_vectors; c++)
-            store_first(out + (size_t)r * value_dim + c * LANES,
-                        c + 1 < n_vectors ? LANES : n_last, sums[r][c]);
+            store_first(out + (size_t)r * value_dim + c * LANES, c + 1 < n_vectors ? LANES : n_last,
+                        sums[r][c]);
     }
 }
 
@@ -109,8 +111,8 @@ static inline __attribute__((always_inline)) void attend(const struct attention_
     for (int r = 0; r < n_rows; r++) {
         const size_t i = first + (size_t)r;
         rows[r] = weights[r];
-        keep[r] = soften(weights[r], args->scale, args->from[i], args->to[i], &args->m[i],
-                         &args->l[i]);
+        keep[r] =
+            soften(weights[r], args->scale, args->from[i], args->to[i], &args->m[i], &args->l[i]);
     }
 
     float *out = args->out + first * value_dim;

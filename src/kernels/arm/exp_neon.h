@@ -1,8 +1,8 @@
 #ifndef KERNELS_EXP_NEON_H
 #define KERNELS_EXP_NEON_H
-/* e^x for 4 floats within 2 units in the last place: x = n ln 2 + r, |r| <= ln 2 / 2, a polynomial for e^r (Cephes, expf),
- * times 2^n. Below -104 exactly 0 (so for -infinity), above 89 infinity, e^0 exactly 1, NaN stays. And loads and stores of
- * less than a vector. */
+/* e^x for 4 floats within 2 units in the last place: x = n ln 2 + r, |r| <= ln 2 / 2, a polynomial
+ * for e^r (Cephes, expf), times 2^n. Below -104 exactly 0 (so for -infinity), above 89 infinity,
+ * e^0 exactly 1, NaN stays. And loads and stores of less than a vector. */
 
 #include <arm_neon.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Norm, activation and log-sum-exp with NEON; a row's length alone decides the order of its sums. */
+/* Norm, activation and log-sum-exp with NEON; a row's length alone decides the order of its sums.
+ */
 
 #include "kernels/arm/exp_neon.h"
 #include "kernels/kernels_list.h"
@@ -28,7 +29,8 @@ void rms_norm_neon(const float *x, const float *gamma, float eps, float *y, size
         const float32x4_t v = load_first(x + i, lanes_at(i, n), 0);
         sums[0] = vfmaq_f32(sums[0], v, v);
     }
-    const float sum = vaddvq_f32(vaddq_f32(vaddq_f32(sums[0], sums[1]), vaddq_f32(sums[2], sums[3])));
+    const float sum =
+        vaddvq_f32(vaddq_f32(vaddq_f32(sums[0], sums[1]), vaddq_f32(sums[2], sums[3])));
     const float factor = 1 / sqrtf(sum / (float)n + eps);
     for (i = 0; i < n; i++)
         y[i] = x[i] * factor * gamma[i];

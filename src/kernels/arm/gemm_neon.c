@@ -1,7 +1,8 @@
 /* GEMM micro-kernels for NEON without dot product: a tile of 8 rows x a panel of 8 outputs.
  *
- * A product of bytes is at most 127 * 127, so the 16-bit products of one widening multiply are exact; pairs of them are added
- * into 32-bit lanes at once. A lane then holds half of an output's sum: pairs of lanes are added at the end of a group. */
+ * A product of bytes is at most 127 * 127, so the 16-bit products of one widening multiply are
+ * exact; pairs of them are added into 32-bit lanes at once. A lane then holds half of an output's
+ * sum: pairs of lanes are added at the end of a group. */
 
 #include "kernels/kernels_list.h"
 

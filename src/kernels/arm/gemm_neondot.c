@@ -1,5 +1,6 @@
-/* The int8 GEMM micro-kernel for NEON with dot product, on the tiles and panels of gemm_neon.c: 8 rows x 8 outputs, 16
- * accumulators; one SDOT takes four inputs of four outputs and of one row, a lane of the tile's vector. */
+/* The int8 GEMM micro-kernel for NEON with dot product, on the tiles and panels of gemm_neon.c: 8
+ * rows x 8 outputs, 16 accumulators; one SDOT takes four inputs of four outputs and of one row, a
+ * lane of the tile's vector. */
 
 #include "kernels/kernels_list.h"
 
@@ -37,8 +38,8 @@ void gemm_q8_neondot(const struct gemm_q8_args *args)
         for (size_t r = 0; r < MR; r++) {
             float *c = args->c + r * args->ldc;
             for (size_t h = 0; h < 2; h++) {
-                const float32x4_t scale = vmulq_n_f32(vld1q_f32(w_scales + h * LANES),
-                                                      args->a_scales[g * MR + r]);
+                const float32x4_t scale =
+                    vmulq_n_f32(vld1q_f32(w_scales + h * LANES), args->a_scales[g * MR + r]);
                 const float32x4_t from = first ? vdupq_n_f32(0) : vld1q_f32(c + h * LANES);
                 vst1q_f32(c + h * LANES, vfmaq_f32(from, vcvtq_f32_s32(sums[r][h]), scale));
             }

@@ -7,8 +7,8 @@
 
 enum { LANES = 4, TILE = 8 /* rows of a tile, outputs of a panel */ };
 
-/* A vector's own stages, h = 1, 2. Lanes of a pair's second half get first - second: an fma by +-1 rounds as the addition
- * and the subtraction do. */
+/* A vector's own stages, h = 1, 2. Lanes of a pair's second half get first - second: an fma by +-1
+ * rounds as the addition and the subtraction do. */
 static inline float32x4_t load_rotated(const float *x)
 {
     static const float sign_1[4] = {1, -1, 1, -1}, sign_2[4] = {1, 1, -1, -1};

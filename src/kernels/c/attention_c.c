@@ -4,7 +4,8 @@
 
 #include <math.h>
 
-/* Query [i] of [args] against the block. Keys ascending, dimensions ascending, everywhere by fma. */
+/* Query [i] of [args] against the block. Keys ascending, dimensions ascending, everywhere by fma.
+ */
 static void attend(const struct attention_args *args, size_t i)
 {
     const float *q = args->q[i];

@@ -35,7 +35,8 @@ void dequant_q8_0_c(const void *blocks, float *to, size_t n)
     }
 }
 
-/* The types of 32 weights and nibbles: to[j] = d * (q_j - offset) + m, with a fifth bit from [high]. */
+/* The types of 32 weights and nibbles: to[j] = d * (q_j - offset) + m, with a fifth bit from
+ * [high]. */
 static void unpack_32(const uint8_t *nibbles, uint32_t high, float d, int offset, float m,
                       float *to)
 {
@@ -75,7 +76,8 @@ void dequant_q5_1_c(const void *blocks, float *to, size_t n)
         unpack_32(block + 8, load_u32(block + 4), load_f16(block), 0, load_f16(block + 2), to + i);
 }
 
-/* Q4_K ([high] NULL) and Q5_K: 256 weights in eight parts of 32, each with its scale and minimum. */
+/* Q4_K ([high] NULL) and Q5_K: 256 weights in eight parts of 32, each with its scale and minimum.
+ */
 static void unpack_k(const uint8_t *block, const uint8_t *high, const uint8_t *nibbles, float *to)
 {
     const float d = load_f16(block), dmin = load_f16(block + 2);

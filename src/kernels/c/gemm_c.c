@@ -1,5 +1,5 @@
-/* The two GEMM micro-kernels: the meaning. Sums of products inside a group are exact integers, so that their order
- * does not matter; everything in float happens in the order kernels.h gives. */
+/* The two GEMM micro-kernels: the meaning. Sums of products inside a group are exact integers, so
+ * that their order does not matter; everything in float happens in the order kernels.h gives. */
 
 #include "kernels/kernels_list.h"
 
@@ -25,8 +25,8 @@ void gemm_q8_c(const struct gemm_q8_args *args)
         for (int r = 0; r < MR; r++) {
             float *c = args->c + (size_t)r * args->ldc;
             for (int j = 0; j < NR; j++) {
-                const float scale = args->a_scales[g * MR + (uint32_t)r] *
-                                    args->panel.scales[g * NR + (uint32_t)j];
+                const float scale =
+                    args->a_scales[g * MR + (uint32_t)r] * args->panel.scales[g * NR + (uint32_t)j];
                 const float from = args->first && g == args->g0 ? 0 : c[j];
                 c[j] = fmaf((float)sum[r][j], scale, from);
             }

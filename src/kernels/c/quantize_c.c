@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Walsh-Hadamard transform of v [length], natural order, without its factor 1/sqrt(length). The order of the stages is
- * part of the meaning: it decides how sums are rounded. */
+/* Walsh-Hadamard transform of v [length], natural order, without its factor 1/sqrt(length). The
+ * order of the stages is part of the meaning: it decides how sums are rounded. */
 static void rotate(float *v, uint32_t length)
 {
     for (uint32_t h = 1; h < length; h *= 2) {
@@ -72,8 +72,7 @@ void pack_panel_q8_c(const struct quant_layout *layout, int n_rows, const int8_t
             panel->w[(k / 4 * NR + (uint32_t)j) * 4 + k % 4] =
                 j < n_rows ? q[(size_t)j * k_pad + k] : 0;
         for (uint32_t g = 0; g < n_groups; g++) {
-            panel->scales[g * NR + (uint32_t)j] =
-                j < n_rows ? scales[(size_t)j * n_groups + g] : 0;
+            panel->scales[g * NR + (uint32_t)j] = j < n_rows ? scales[(size_t)j * n_groups + g] : 0;
             panel->start[g * NR + (uint32_t)j] = 0;
         }
     }

@@ -1,5 +1,6 @@
-/* Online softmax over a block of 64 keys with AVX2. Both products are one routine: up to six rows times 16 columns of a
- * matrix, 12 accumulators; a row's sums run over k in ascending order whatever stands beside it. */
+/* Online softmax over a block of 64 keys with AVX2. Both products are one routine: up to six rows
+ * times 16 columns of a matrix, 12 accumulators; a row's sums run over k in ascending order
+ * whatever stands beside it. */
 
 #include "kernels/kernels_list.h"
 #include "kernels/x86/exp_avx2.h"
@@ -8,8 +9,8 @@
 
 enum { LANES = 8, ROWS = 6, COLUMNS = 16 };
 
-/* sums[r][c] += a[r][k] * b[k][8 c + lane], k in [0, n_k), for n_rows rows, a constant. [lanes]: those of each vector that
- * exist. */
+/* sums[r][c] += a[r][k] * b[k][8 c + lane], k in [0, n_k), for n_rows rows, a constant. [lanes]:
+ * those of each vector that exist. */
 static inline __attribute__((always_inline)) void multiply(int n_rows, const __m256i lanes[2],
                                                            bool whole, const float *const a[ROWS],
                                                            size_t n_k, const float *b,
@@ -24,8 +25,8 @@ static inline __attribute__((always_inline)) void multiply(int n_rows, const __m
     }
     for (size_t k = 0; k < n_k; k++, b += b_stride) {
         const __m256 b0 = whole ? _mm256_loadu_ps(b) : _mm256_maskload_ps(b, lanes[0]);
-        const __m256 b1 = whole ? _mm256_loadu_ps(b + LANES)
-                                : _mm256_maskload_ps(b + LANES, lanes[1]);
+        const __m256 b1 =
+            whole ? _mm256_loadu_ps(b + LANES) : _mm256_maskload_ps(b + LANES, lanes[1]);
         for (int r = 0; r < n_rows; r++) {
             const __m256 factor = _mm256_broadcast_ss(from[r] + k);
             local[r][0] = _mm256_fmadd_ps(factor, b0, local[r][0]);
@@ -38,19 +39,20 @@ static inline __attribute__((always_inline)) void multiply(int n_rows, const __m
     }
 }
 
-/* From products to weights [64] (0 where masked), in place, for one query; updates its maximum and sum, and returns what its
- * earlier results are to be multiplied with. */
+/* From products to weights [64] (0 where masked), in place, for one query; updates its maximum and
+ * sum, and returns what its earlier results are to be multiplied with. */
 static float soften(float *weights, float scale, unsigned from, unsigned to, float *m, float *l)
 {
     __m256 scores[8], max = _mm256_set1_ps(*m);
     for (int c = 0; c < 8; c++) {
         const __m256i key = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
                                              _mm256_set1_epi32(c * LANES));
-        const __m256i masked = _mm256_or_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32((int)from), key),
-                                               _mm256_cmpgt_epi32(key, _mm256_set1_epi32((int)to - 1)));
+        const __m256i masked =
+            _mm256_or_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32((int)from), key),
+                            _mm256_cmpgt_epi32(key, _mm256_set1_epi32((int)to - 1)));
         scores[c] = _mm256_mul_ps(_mm256_load_ps(weights + c * LANES), _mm256_set1_ps(scale));
-        scores[c] = _mm256_blendv_ps(scores[c], _mm256_set1_ps(-INFINITY),
-                                     _mm256_castsi256_ps(masked));
+        scores[c] =
+            _mm256_blendv_ps(scores[c], _mm256_set1_ps(-INFINITY), _mm256_castsi256_ps(masked));
         max = _mm256_max_ps(scores[c], max);
     }
     const float new_m = max_lanes(max);
@@ -81,9 +83,9 @@ add_values(int n_rows, const __m256i lanes[2], bool whole, const float *const we
     __m256 sums[ROWS][2];
     for (int r = 0; r < n_rows; r++) {
         for (int c = 0; c < 2; c++)
-            sums[r][c] = _mm256_mul_ps(
-                _mm256_maskload_ps(out + (size_t)r * value_dim + c * LANES, lanes[c]),
-                _mm256_set1_ps(keep[r]));
+            sums[r][c] =
+                _mm256_mul_ps(_mm256_maskload_ps(out + (size_t)r * value_dim + c * LANES, lanes[c]),
+                              _mm256_set1_ps(keep[r]));
     }
     multiply(n_rows, lanes, whole, weights, ATTENTION_BLOCK, v, value_dim, sums);
     for (int r = 0; r < n_rows; r++) {
@@ -115,8 +117,8 @@ static inline __attribute__((always_inline)) void attend(const struct attention_
     for (int r = 0; r < n_rows; r++) {
         const size_t i = first + (size_t)r;
         rows[r] = weights[r];
-        keep[r] = soften(weights[r], args->scale, args->from[i], args->to[i], &args->m[i],
-                         &args->l[i]);
+        keep[r] =
+            soften(weights[r], args->scale, args->from[i], args->to[i], &args->m[i], &args->l[i]);
     }
 
     float *out = args->out + first * value_dim;

@@ -1,5 +1,6 @@
-/* Online softmax over a block of 64 keys with AVX-512. Both products are one routine: up to six rows times a matrix with
- * 64 columns at a time, 24 accumulators; a row's sums run over k in ascending order whatever stands beside it. */
+/* Online softmax over a block of 64 keys with AVX-512. Both products are one routine: up to six
+ * rows times a matrix with 64 columns at a time, 24 accumulators; a row's sums run over k in
+ * ascending order whatever stands beside it. */
 
 #include "kernels/kernels_list.h"
 #include "kernels/x86/exp_avx512.h"
@@ -8,8 +9,9 @@
 
 enum { LANES = 16, ROWS = 6, COLUMNS = 64 };
 
-/* sums[r][c] += a[r][k] * b[k][16 c + lane], k in [0, n_k), for n_rows x n_vectors, both constants. [lanes]: of the last
- * vector, those that exist. The sums are copied, so that the compiler keeps them in registers. */
+/* sums[r][c] += a[r][k] * b[k][16 c + lane], k in [0, n_k), for n_rows x n_vectors, both constants.
+ * [lanes]: of the last vector, those that exist. The sums are copied, so that the compiler keeps
+ * them in registers. */
 static inline __attribute__((always_inline)) void
 multiply(int n_rows, int n_vectors, __mmask16 lanes, const float *const a[ROWS], size_t n_k,
          const float *b, size_t b_stride, __m512 sums[ROWS][4])
@@ -38,8 +40,8 @@ multiply(int n_rows, int n_vectors, __mmask16 lanes, const float *const a[ROWS],
     }
 }
 
-/* Scores of one query against the block to weights [64] (0 where masked); updates its maximum and sum, and returns what
- * its earlier results are to be multiplied with. */
+/* Scores of one query against the block to weights [64] (0 where masked); updates its maximum and
+ * sum, and returns what its earlier results are to be multiplied with. */
 static inline float soften(const __m512 dots[4], float scale, unsigned from, unsigned to, float *m,
                            float *l, float *weights)
 {
@@ -89,14 +91,15 @@ add_values(int n_rows, int n_vectors, __mmask16 lanes, const float *const weight
     for (int r = 0; r < n_rows; r++) {
         for (int c = 0; c < n_vectors; c++) {
             const __mmask16 mask = c + 1 < n_vectors ? 0xffff : lanes;
-            _mm512_mask_storeu_ps(out + (size_t)r * value_dim + (size_t)c * LANES, mask, sums[r][c]);
+            _mm512_mask_storeu_ps(out + (size_t)r * value_dim + (size_t)c * LANES, mask,
+                                  sums[r][c]);
         }
     }
 }
 
 /* Queries [first, first + n_rows), n_rows a constant of at most ROWS. */
-static inline __attribute__((always_inline)) void
-attend(const struct attention_args *args, size_t first, int n_rows)
+static inline __attribute__((always_inline)) void attend(const struct attention_args *args,
+                                                         size_t first, int n_rows)
 {
     const size_t value_dim = args->value_dim;
     __m512 dots[ROWS][4];
@@ -112,8 +115,8 @@ attend(const struct attention_args *args, size_t first, int n_rows)
     for (int r = 0; r < n_rows; r++) {
         const size_t i = first + (size_t)r;
         rows[r] = weights[r];
-        keep[r] = soften(dots[r], args->scale, args->from[i], args->to[i], &args->m[i],
-                         &args->l[i], weights[r]);
+        keep[r] = soften(dots[r], args->scale, args->from[i], args->to[i], &args->m[i], &args->l[i],
+                         weights[r]);
     }
 
     float *out = args->out + first * value_dim;
@@ -133,11 +136,22 @@ void attention_block_avx512(const struct attention_args *args)
     for (; i + ROWS <= args->n_q; i += ROWS)
         attend(args, i, ROWS);
     switch (args->n_q - i) {
-    case 5: attend(args, i, 5); break;
-    case 4: attend(args, i, 4); break;
-    case 3: attend(args, i, 3); break;
-    case 2: attend(args, i, 2); break;
-    case 1: attend(args, i, 1); break;
-    default: break;
+    case 5:
+        attend(args, i, 5);
+        break;
+    case 4:
+        attend(args, i, 4);
+        break;
+    case 3:
+        attend(args, i, 3);
+        break;
+    case 2:
+        attend(args, i, 2);
+        break;
+    case 1:
+        attend(args, i, 1);
+        break;
+    default:
+        break;
     }
 }

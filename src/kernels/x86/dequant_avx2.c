@@ -1,4 +1,5 @@
-/* Unpacking with AVX2; blocks.h has the layouts. Every type is brought to 32 small integers in a register first. */
+/* Unpacking with AVX2; blocks.h has the layouts. Every type is brought to 32 small integers in a
+ * register first. */
 
 #include "kernels/blocks.h"
 #include "kernels/kernels_list.h"
@@ -38,16 +39,16 @@ static inline void scale_32(__m256i q, float d, float m, float *to)
 static inline __m256i spread_nibbles(const uint8_t *nibbles)
 {
     const __m128i packed = _mm_loadu_si128((const void *)nibbles);
-    const __m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(packed),
-                                                 _mm_srli_epi16(packed, 4), 1);
+    const __m256i both =
+        _mm256_inserti128_si256(_mm256_castsi128_si256(packed), _mm_srli_epi16(packed, 4), 1);
     return _mm256_and_si256(both, _mm256_set1_epi8(15));
 }
 
 /* 16 in byte j where bit j is set. */
 static inline __m256i spread_fifth_bits(uint32_t bits)
 {
-    const __m256i byte_of = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202,
-                                               0x0303030303030303);
+    const __m256i byte_of =
+        _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
     const __m256i bit_of = _mm256_set1_epi64x((long long)0x8040201008040201);
     const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32((int)bits), byte_of);
     const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit_of), bit_of);
@@ -90,8 +91,8 @@ void dequant_q5_0_avx2(const void *blocks, float *to, size_t n)
 {
     const uint8_t *block = blocks;
     for (size_t i = 0; i < n; i += 32, block += 22) {
-        const __m256i q = _mm256_or_si256(spread_nibbles(block + 6),
-                                          spread_fifth_bits(load_u32(block + 2)));
+        const __m256i q =
+            _mm256_or_si256(spread_nibbles(block + 6), spread_fifth_bits(load_u32(block + 2)));
         scale_32(_mm256_sub_epi8(q, _mm256_set1_epi8(16)), f16_at(block), 0, to + i);
     }
 }
@@ -100,8 +101,8 @@ void dequant_q5_1_avx2(const void *blocks, float *to, size_t n)
 {
     const uint8_t *block = blocks;
     for (size_t i = 0; i < n; i += 32, block += 24) {
-        const __m256i q = _mm256_or_si256(spread_nibbles(block + 8),
-                                          spread_fifth_bits(load_u32(block + 4)));
+        const __m256i q =
+            _mm256_or_si256(spread_nibbles(block + 8), spread_fifth_bits(load_u32(block + 4)));
         scale_32(q, f16_at(block), f16_at(block + 2), to + i);
     }
 }
@@ -121,8 +122,8 @@ void dequant_q4_k_avx2(const void *blocks, float *to, size_t n)
         uint64_t scales, mins;
         unpack_scales_k(block + 4, &scales, &mins);
         for (int s = 0; s < 8; s++)
-            scale_32(part_nibbles(block + 16, s), d * scale_k(scales, s), -(dmin * scale_k(mins, s)),
-                     to + i + s * 32);
+            scale_32(part_nibbles(block + 16, s), d * scale_k(scales, s),
+                     -(dmin * scale_k(mins, s)), to + i + s * 32);
     }
 }
 
@@ -156,10 +157,10 @@ void dequant_q6_k_avx2(const void *blocks, float *to, size_t n)
             const __m256i packed = _mm256_loadu_si256((const void *)(block + h * 64 + t % 2 * 32));
             const __m256i high = _mm256_loadu_si256((const void *)(block + 128 + h * 32));
             const __m256i low = t >= 2 ? _mm256_srli_epi16(packed, 4) : packed;
-            const __m256i bits = t < 2 ? _mm256_slli_epi16(high, 4 - 2 * t)
-                                       : _mm256_srli_epi16(high, 2 * t - 4);
-            const __m256i six = _mm256_or_si256(_mm256_and_si256(low, nibble),
-                                                _mm256_and_si256(bits, top));
+            const __m256i bits =
+                t < 2 ? _mm256_slli_epi16(high, 4 - 2 * t) : _mm256_srli_epi16(high, 2 * t - 4);
+            const __m256i six =
+                _mm256_or_si256(_mm256_and_si256(low, nibble), _mm256_and_si256(bits, top));
             const __m256i q = _mm256_sub_epi8(six, _mm256_set1_epi8(32));
             const int8_t *scales = (const int8_t *)block + 192 + part * 2;
             float *at = to + i + part * 32;

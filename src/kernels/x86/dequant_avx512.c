@@ -1,5 +1,6 @@
-/* Unpacking with AVX-512; blocks.h has the layouts. Weights of 4 bits are looked up: vpermps takes one of 16 floats by the
- * low four bits of an index, so a table of a block's 16 possible values replaces masking, converting and multiplying. */
+/* Unpacking with AVX-512; blocks.h has the layouts. Weights of 4 bits are looked up: vpermps takes
+ * one of 16 floats by the low four bits of an index, so a table of a block's 16 possible values
+ * replaces masking, converting and multiplying. */
 
 #include "kernels/blocks.h"
 #include "kernels/kernels_list.h"
@@ -104,17 +105,17 @@ void dequant_q4_1_avx512(const void *blocks, float *to, size_t n)
 static inline __m256i join_32(const uint8_t *nibbles, uint32_t high)
 {
     const __m128i packed = _mm_loadu_si128((const void *)nibbles);
-    const __m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(packed),
-                                                 _mm_srli_epi16(packed, 4), 1);
+    const __m256i both =
+        _mm256_inserti128_si256(_mm256_castsi128_si256(packed), _mm_srli_epi16(packed, 4), 1);
     const __m256i fifth = _mm256_maskz_set1_epi8(high, 16);
     return _mm256_or_si256(_mm256_and_si256(both, _mm256_set1_epi8(15)), fifth);
 }
 
-/* to [32] = d * q + m for small unsigned q. */
+/* to [32] = d * q + m, q signed bytes. */
 static inline void scale_32(__m256i q, __m512 d, __m512 m, float *to)
 {
-    const __m512i low = _mm512_cvtepu8_epi32(_mm256_castsi256_si128(q));
-    const __m512i high = _mm512_cvtepu8_epi32(_mm256_extracti128_si256(q, 1));
+    const __m512i low = _mm512_cvtepi8_epi32(_mm256_castsi256_si128(q));
+    const __m512i high = _mm512_cvtepi8_epi32(_mm256_extracti128_si256(q, 1));
     _mm512_storeu_ps(to, _mm512_fmadd_ps(d, _mm512_cvtepi32_ps(low), m));
     _mm512_storeu_ps(to + LANES, _mm512_fmadd_ps(d, _mm512_cvtepi32_ps(high), m));
 }
@@ -123,9 +124,9 @@ void dequant_q5_0_avx512(const void *blocks, float *to, size_t n)
 {
     const uint8_t *block = blocks;
     for (size_t i = 0; i < n; i += 32, block += 22) {
-        const __m512 d = broadcast_f16(block); /* d * (q - 16) = d * q - d * 16, both exact */
-        const __m512 m = _mm512_mul_ps(d, _mm512_set1_ps(-16));
-        scale_32(join_32(block + 6, load_u32(block + 2)), d, m, to + i);
+        const __m256i q = join_32(block + 6, load_u32(block + 2));
+        scale_32(_mm256_sub_epi8(q, _mm256_set1_epi8(16)), broadcast_f16(block),
+                 _mm512_setzero_ps(), to + i);
     }
 }
 
@@ -137,8 +138,8 @@ void dequant_q5_1_avx512(const void *blocks, float *to, size_t n)
                  broadcast_f16(block + 2), to + i);
 }
 
-/* The scales d * sc and minimums dmin * mn of a Q4_K or Q5_K block, in memory also for the compiler: a broadcast from
- * there takes no shuffle, which is what the unpackers are short of. */
+/* The scales d * sc and minimums dmin * mn of a Q4_K or Q5_K block, in memory also for the
+ * compiler: a broadcast from there takes no shuffle, which is what the unpackers are short of. */
 static inline void load_scales_k(const uint8_t *block, float scales[8], float mins[8])
 {
     uint64_t sc, mn;
@@ -158,7 +159,8 @@ void dequant_q4_k_avx512(const void *blocks, float *to, size_t n)
     for (size_t i = 0; i < n; i += 256, block += 144) {
         float scales[8], mins[8];
         load_scales_k(block, scales, mins);
-        for (int c = 0; c < 4; c++) { /* 64 weights: parts 2c in the low, 2c + 1 in the high nibbles */
+        for (int c = 0; c < 4;
+             c++) { /* 64 weights: parts 2c in the low, 2c + 1 in the high nibbles */
             const __m512 low = _mm512_fmsub_ps(_mm512_set1_ps(scales[2 * c]), numbers(),
                                                _mm512_set1_ps(mins[2 * c]));
             const __m512 high = _mm512_fmsub_ps(_mm512_set1_ps(scales[2 * c + 1]), numbers(),
@@ -186,10 +188,10 @@ void dequant_q5_k_avx512(const void *blocks, float *to, size_t n)
             const __m256i packed = _mm256_loadu_si256((const void *)(block + 48 + s / 2 * 32));
             const __m256i low = s % 2 ? _mm256_srli_epi16(packed, 4) : packed;
             const __mmask32 bits = _mm256_test_epi8_mask(high, _mm256_set1_epi8((char)(1 << s)));
-            const __m256i q = _mm256_or_si256(_mm256_and_si256(low, nibble),
-                                              _mm256_maskz_mov_epi8(bits, fifth));
-            scale_32(q, _mm512_set1_ps(scales[s]),
-                     _mm512_sub_ps(zero, _mm512_set1_ps(mins[s])), to + i + s * 32);
+            const __m256i q =
+                _mm256_or_si256(_mm256_and_si256(low, nibble), _mm256_maskz_mov_epi8(bits, fifth));
+            scale_32(q, _mm512_set1_ps(scales[s]), _mm512_sub_ps(zero, _mm512_set1_ps(mins[s])),
+                     to + i + s * 32);
         }
     }
 }
@@ -206,20 +208,19 @@ void dequant_q6_k_avx512(const void *blocks, float *to, size_t n)
                                                _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(sc))));
         for (int part = 0; part < 8; part++) { /* 32 weights: quarter t of half h */
             const int h = part / 4, t = part % 4;
-            const __m256i packed =
-                _mm256_loadu_si256((const void *)(block + h * 64 + t % 2 * 32));
+            const __m256i packed = _mm256_loadu_si256((const void *)(block + h * 64 + t % 2 * 32));
             const __m256i high = _mm256_loadu_si256((const void *)(block + 128 + h * 32));
             const __m256i low = t >= 2 ? _mm256_srli_epi16(packed, 4) : packed;
-            const __m256i bits = t < 2 ? _mm256_slli_epi16(high, 4 - 2 * t)
-                                       : _mm256_srli_epi16(high, 2 * t - 4);
-            const __m256i q = _mm256_sub_epi8(_mm256_or_si256(_mm256_and_si256(low, nibble),
-                                                              _mm256_and_si256(bits, top)),
-                                              middle);
+            const __m256i bits =
+                t < 2 ? _mm256_slli_epi16(high, 4 - 2 * t) : _mm256_srli_epi16(high, 2 * t - 4);
+            const __m256i q = _mm256_sub_epi8(
+                _mm256_or_si256(_mm256_and_si256(low, nibble), _mm256_and_si256(bits, top)),
+                middle);
             const __m512i q0 = _mm512_cvtepi8_epi32(_mm256_castsi256_si128(q));
             const __m512i q1 = _mm512_cvtepi8_epi32(_mm256_extracti128_si256(q, 1));
             float *at = to + i + part * 32;
-            _mm512_storeu_ps(at, _mm512_mul_ps(_mm512_set1_ps(scales[2 * part]),
-                                               _mm512_cvtepi32_ps(q0)));
+            _mm512_storeu_ps(
+                at, _mm512_mul_ps(_mm512_set1_ps(scales[2 * part]), _mm512_cvtepi32_ps(q0)));
             _mm512_storeu_ps(at + LANES, _mm512_mul_ps(_mm512_set1_ps(scales[2 * part + 1]),
                                                        _mm512_cvtepi32_ps(q1)));
         }

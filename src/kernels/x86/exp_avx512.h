@@ -1,7 +1,8 @@
 #ifndef KERNELS_EXP_AVX512_H
 #define KERNELS_EXP_AVX512_H
-/* e^x for 16 floats, within 2 units in the last place: x = n ln 2 + r, |r| <= ln 2 / 2, a polynomial for e^r (Cephes,
- * expf), times 2^n. Below -104 exactly 0 (so for -infinity), above 89 infinity, e^0 exactly 1, NaN stays. */
+/* e^x for 16 floats, within 2 units in the last place: x = n ln 2 + r, |r| <= ln 2 / 2, a
+ * polynomial for e^r (Cephes, expf), times 2^n. Below -104 exactly 0 (so for -infinity), above 89
+ * infinity, e^0 exactly 1, NaN stays. */
 
 #include <immintrin.h>
 

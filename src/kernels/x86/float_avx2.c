@@ -1,5 +1,5 @@
-/* Norm, rotary embedding, activation, log-sum-exp and scaled addition with AVX2. The tails are masked, so that a row's
- * length alone decides the order of its sums. */
+/* Norm, rotary embedding, activation, log-sum-exp and scaled addition with AVX2. The tails are
+ * masked, so that a row's length alone decides the order of its sums. */
 
 #include "kernels/kernels_list.h"
 #include "kernels/x86/exp_avx2.h"
@@ -30,7 +30,8 @@ void rms_norm_avx2(const float *x, const float *gamma, float eps, float *y, size
         const __m256 v = _mm256_maskload_ps(x + i, lanes_at(i, n));
         sums[0] = _mm256_fmadd_ps(v, v, sums[0]);
     }
-    const __m256 sum = _mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3]));
+    const __m256 sum =
+        _mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3]));
     const float factor = 1 / sqrtf(sum_lanes(sum) / (float)n + eps);
     for (i = 0; i < n; i++)
         y[i] = x[i] * factor * gamma[i];
@@ -80,7 +81,8 @@ static inline __m256 load_or_least(const float *x, size_t i, size_t n)
 void max_sum_exp_avx2(const float *x, size_t n, float *max, float *sum)
 {
     __m256 maxima = _mm256_set1_ps(-INFINITY);
-    for (size_t i = 0; i < n; i += LANES) /* of a NaN and a number, max_ps returns its second operand */
+    for (size_t i = 0; i < n;
+         i += LANES) /* of a NaN and a number, max_ps returns its second operand */
         maxima = _mm256_max_ps(load_or_least(x, i, n), maxima);
     *max = max_lanes(maxima);
     if (*max == -INFINITY)

@@ -1,5 +1,5 @@
-/* Norm, activation and log-sum-exp with AVX-512. The tails are masked, so that a row's length alone decides the order
- * of its sums. */
+/* Norm, activation and log-sum-exp with AVX-512. The tails are masked, so that a row's length alone
+ * decides the order of its sums. */
 
 #include "kernels/kernels_list.h"
 #include "kernels/x86/exp_avx512.h"
@@ -26,7 +26,8 @@ void rms_norm_avx512(const float *x, const float *gamma, float eps, float *y, si
             sums[s] = _mm512_fmadd_ps(v, v, sums[s]);
         }
     }
-    const __m512 sum = _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3]));
+    const __m512 sum =
+        _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3]));
     const __m512 factor = _mm512_set1_ps(1 / sqrtf(_mm512_reduce_add_ps(sum) / (float)n + eps));
     for (size_t i = 0; i < n; i += LANES) {
         const __mmask16 lanes = lanes_at(i, n);
@@ -53,7 +54,8 @@ void max_sum_exp_avx512(const float *x, size_t n, float *max, float *sum)
 {
     const __m512 least = _mm512_set1_ps(-INFINITY);
     __m512 maxima = least;
-    for (size_t i = 0; i < n; i += LANES) /* of a NaN and a number, max_ps returns its second operand */
+    for (size_t i = 0; i < n;
+         i += LANES) /* of a NaN and a number, max_ps returns its second operand */
         maxima = _mm512_max_ps(_mm512_mask_loadu_ps(least, lanes_at(i, n), x + i), maxima);
     *max = _mm512_reduce_max_ps(maxima);
     if (*max == -INFINITY)

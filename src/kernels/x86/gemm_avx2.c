@@ -1,7 +1,8 @@
 /* GEMM micro-kernels for AVX2: a tile of 6 rows x a panel of 16 outputs.
  *
- * Signed bytes: vpmaddubsw multiplies unsigned by signed ones and adds pairs in 16 bits with saturation. With |w| and a * sign(w)
- * in [-127, 127] a pair is at most 2 * 127 * 127 = 32258, so nothing saturates; it is widened to 32 bits at once. */
+ * Signed bytes: vpmaddubsw multiplies unsigned by signed ones and adds pairs in 16 bits with
+ * saturation. With |w| and a * sign(w) in [-127, 127] a pair is at most 2 * 127 * 127 = 32258, so
+ * nothing saturates; it is widened to 32 bits at once. */
 
 #include "kernels/kernels_list.h"
 
@@ -45,14 +46,16 @@ void gemm_q8_avx2(const struct gemm_q8_args *args)
         const float *w_scales = args->panel.scales + g * NR;
         for (size_t pass = 0; pass < MR; pass += PASS) {
             __m256i sums[PASS][2];
-            add_group(args->a + g * group * MR + pass * 4, args->panel.w + g * group * NR, group / 4,
-                      sums);
+            add_group(args->a + g * group * MR + pass * 4, args->panel.w + g * group * NR,
+                      group / 4, sums);
             for (size_t r = 0; r < PASS; r++) {
                 float *c = args->c + (pass + r) * args->ldc;
                 const __m256 a_scale = _mm256_broadcast_ss(args->a_scales + g * MR + pass + r);
                 for (size_t h = 0; h < 2; h++) {
-                    const __m256 scale = _mm256_mul_ps(a_scale, _mm256_loadu_ps(w_scales + h * LANES));
-                    const __m256 from = first ? _mm256_setzero_ps() : _mm256_loadu_ps(c + h * LANES);
+                    const __m256 scale =
+                        _mm256_mul_ps(a_scale, _mm256_loadu_ps(w_scales + h * LANES));
+                    const __m256 from =
+                        first ? _mm256_setzero_ps() : _mm256_loadu_ps(c + h * LANES);
                     _mm256_storeu_ps(c + h * LANES,
                                      _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[r][h]), scale, from));
                 }

@@ -1,9 +1,11 @@
-/* GEMM micro-kernels for AVX-512 with VNNI: a tile of 12 rows x a panel of 32 outputs, 24 zmm accumulators.
+/* GEMM micro-kernels for AVX-512 with VNNI: a tile of 12 rows x a panel of 32 outputs, 24 zmm
+ * accumulators.
  *
- * Inline assembly, because gcc 12 keeps the accumulators of the dot-product intrinsic in memory: 42 % of the peak
- * rate instead of over 85 %. vpdpbusd multiplies unsigned by signed bytes, so the tile holds activations + 128 and the
- * sums start at -128 times the sum of the weights (panel->start). Registers: zmm 2r and 2r+1 are row r's sums; 24 and 25
- * the weights of one step, 26 the broadcast activation. */
+ * Inline assembly, because gcc 12 keeps the accumulators of the dot-product intrinsic in memory: 42
+ * % of the peak rate instead of over 85 %. vpdpbusd multiplies unsigned by signed bytes, so the
+ * tile holds activations + 128 and the sums start at -128 times the sum of the weights
+ * (panel->start). Registers: zmm 2r and 2r+1 are row r's sums; 24 and 25 the weights of one step,
+ * 26 the broadcast activation. */
 
 #include "kernels/kernels_list.h"
 
@@ -11,8 +13,11 @@ enum { MR = 12, NR = 32 };
 
 /* Expands X(row, left accumulator, right accumulator) for all rows. */
 #define ALL_ROWS(X)                                                                                \
-    X(0, 0, 1) X(1, 2, 3) X(2, 4, 5) X(3, 6, 7) X(4, 8, 9) X(5, 10, 11)                            \
-    X(6, 12, 13) X(7, 14, 15) X(8, 16, 17) X(9, 18, 19) X(10, 20, 21) X(11, 22, 23)
+    X(0, 0, 1)                                                                                     \
+    X(1, 2, 3)                                                                                     \
+    X(2, 4, 5)                                                                                     \
+    X(3, 6, 7) X(4, 8, 9) X(5, 10, 11) X(6, 12, 13) X(7, 14, 15) X(8, 16, 17) X(9, 18, 19)         \
+        X(10, 20, 21) X(11, 22, 23)
 
 #define ALL_ZMM                                                                                    \
     "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8", "zmm9", "zmm10",       \
@@ -56,21 +61,15 @@ static inline void add_group(const int8_t *a, const int8_t *w, size_t n_unrolled
 {
     __asm__ volatile(
         "vmovdqu64 (%[start]), %%zmm24\n\t"
-        "vmovdqu64 64(%[start]), %%zmm25\n\t"
-        ALL_ROWS(START_ROW)
-        ".p2align 4\n"
-        "1:\n\t"
-        DOT_STEP(0)
-        DOT_STEP(1)
-        DOT_STEP(2)
-        DOT_STEP(3)
-        "add $192, %[a]\n\t"
-        "add $512, %[w]\n\t"
-        "dec %[n]\n\t"
-        "jnz 1b\n\t"
-        "vmovups (%[w_scales]), %%zmm24\n\t"
-        "vmovups 64(%[w_scales]), %%zmm25\n\t"
-        ALL_ROWS(SCALE_ROW)
+        "vmovdqu64 64(%[start]), %%zmm25\n\t" ALL_ROWS(
+            START_ROW) ".p2align 4\n"
+                       "1:\n\t" DOT_STEP(0) DOT_STEP(1) DOT_STEP(2)
+                           DOT_STEP(3) "add $192, %[a]\n\t"
+                                       "add $512, %[w]\n\t"
+                                       "dec %[n]\n\t"
+                                       "jnz 1b\n\t"
+                                       "vmovups (%[w_scales]), %%zmm24\n\t"
+                                       "vmovups 64(%[w_scales]), %%zmm25\n\t" ALL_ROWS(SCALE_ROW)
         : [a] "+r"(a), [w] "+r"(w), [n] "+r"(n_unrolled), [c] "+r"(c)
         : [start] "r"(start), [a_scales] "r"(a_scales), [w_scales] "r"(w_scales),
           [ldc_bytes] "r"(ldc * sizeof *c)
@@ -122,19 +121,15 @@ void gemm_f32_avx512(const struct gemm_f32_args *args)
         clear_tile(args->c, args->ldc);
     if (n == 0)
         return;
-    __asm__ volatile(
-        ALL_ROWS(LOAD_ROW)
-        ".p2align 4\n"
-        "1:\n\t"
-        "vmovups (%[w]), %%zmm24\n\t"
-        "vmovups 64(%[w]), %%zmm25\n\t"
-        ALL_ROWS(FMA_ROW)
-        "add $48, %[a]\n\t"
-        "add $128, %[w]\n\t"
-        "dec %[n]\n\t"
-        "jnz 1b\n\t"
-        ALL_ROWS(STORE_ROW)
-        : [a] "+r"(a), [w] "+r"(w), [n] "+r"(n), [c] "+r"(c), [row] "+r"(row)
-        : [ldc_bytes] "r"(args->ldc * sizeof *c)
-        : "memory", "cc", ALL_ZMM);
+    __asm__ volatile(ALL_ROWS(LOAD_ROW) ".p2align 4\n"
+                                        "1:\n\t"
+                                        "vmovups (%[w]), %%zmm24\n\t"
+                                        "vmovups 64(%[w]), %%zmm25\n\t" ALL_ROWS(
+                                            FMA_ROW) "add $48, %[a]\n\t"
+                                                     "add $128, %[w]\n\t"
+                                                     "dec %[n]\n\t"
+                                                     "jnz 1b\n\t" ALL_ROWS(STORE_ROW)
+                     : [a] "+r"(a), [w] "+r"(w), [n] "+r"(n), [c] "+r"(c), [row] "+r"(row)
+                     : [ldc_bytes] "r"(args->ldc * sizeof *c)
+                     : "memory", "cc", ALL_ZMM);
 }

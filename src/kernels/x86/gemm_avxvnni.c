@@ -1,12 +1,15 @@
-/* The int8 GEMM micro-kernel for 256-bit VNNI (VEX coded; laptops without AVX-512): a tile of 6 rows x a panel of 16
- * outputs, 12 accumulators, in inline assembly for the reason given in gemm_avx512.c. The tile holds activations + 128, the
- * sums start at panel->start. Registers: ymm 2r and 2r + 1 are row r's sums, 12 and 13 the weights, 14 and 15 scratch. */
+/* The int8 GEMM micro-kernel for 256-bit VNNI (VEX coded; laptops without AVX-512): a tile of 6
+ * rows x a panel of 16 outputs, 12 accumulators, in inline assembly for the reason given in
+ * gemm_avx512.c. The tile holds activations + 128, the sums start at panel->start. Registers: ymm
+ * 2r and 2r + 1 are row r's sums, 12 and 13 the weights, 14 and 15 scratch. */
 
 #include "kernels/kernels_list.h"
 
 enum { MR = 6, NR = 16 };
 
+/* clang-format off */
 #define ALL_ROWS(X) X(0, 0, 1) X(1, 2, 3) X(2, 4, 5) X(3, 6, 7) X(4, 8, 9) X(5, 10, 11)
+/* clang-format on */
 
 #define START_ROW(r, left, right)                                                                  \
     "vmovdqa %%ymm12, %%ymm" #left "\n\t"                                                          \
@@ -43,6 +46,7 @@ static inline void add_group(const int8_t *a, const int8_t *w, size_t n_unrolled
                              const int32_t *start, const float *a_scales, const float *w_scales,
                              float *c, size_t ldc)
 {
+    /* clang-format off */
     __asm__ volatile(
         "vmovdqu (%[start]), %%ymm12\n\t"
         "vmovdqu 32(%[start]), %%ymm13\n\t"
@@ -65,6 +69,7 @@ static inline void add_group(const int8_t *a, const int8_t *w, size_t n_unrolled
           [ldc_bytes] "r"(ldc * sizeof *c)
         : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
           "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+    /* clang-format on */
 }
 
 void gemm_q8_avxvnni(const struct gemm_q8_args *args)

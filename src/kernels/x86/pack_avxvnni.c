@@ -1,7 +1,7 @@
 /* Laying rows out for 256-bit VNNI: activations + 128. */
 
 #include "kernels/kernels_list.h"
-#include "kernels/x86/pack_ymm.h"
+#include "kernels/x86/pack_avx2.h"
 
 enum { OFFSET = 128 };
 

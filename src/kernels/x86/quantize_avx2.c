@@ -2,12 +2,12 @@
 
 #include "kernels/kernels_list.h"
 #include "kernels/quantize.h"
-#include "kernels/x86/pack_ymm.h"
+#include "kernels/x86/pack_avx2.h"
 
 enum { LANES = 8 };
 
-/* A vector's own stages, h = 1, 2, 4. Lanes of a pair's second half get first - second: an fma by +-1 rounds as the
- * addition and the subtraction do. */
+/* A vector's own stages, h = 1, 2, 4. Lanes of a pair's second half get first - second: an fma by
+ * +-1 rounds as the addition and the subtraction do. */
 static inline __m256 load_rotated(const float *x)
 {
     const __m256 sign_1 = _mm256_setr_ps(1, -1, 1, -1, 1, -1, 1, -1);

@@ -14,15 +14,16 @@ static inline void butterfly(__m512 *a, __m512 *b)
     *a = sum;
 }
 
-/* The stages of at least one vector: [n] vectors, n a constant power of two, partners [h] vectors apart. */
+/* The stages of at least one vector: [n] vectors, n a constant power of two, partners [h] vectors
+ * apart. */
 static inline __attribute__((always_inline)) void stage(__m512 *v, int n, int h)
 {
     for (int i = 0; i < n / 2; i++)
         butterfly(&v[i / h * 2 * h + i % h], &v[i / h * 2 * h + i % h + h]);
 }
 
-/* A vector's own stages, h = 1, 2, 4, 8, from memory. Lanes of a pair's second half get first - second: an fma by +-1 rounds
- * as the addition and the subtraction do. */
+/* A vector's own stages, h = 1, 2, 4, 8, from memory. Lanes of a pair's second half get first -
+ * second: an fma by +-1 rounds as the addition and the subtraction do. */
 static inline __m512 load_rotated(const float *x)
 {
     const __m512 sign_1 = _mm512_castsi512_ps(_mm512_set1_epi64((long long)0xbf8000003f800000));
@@ -36,10 +37,8 @@ static inline __m512 load_rotated(const float *x)
     return _mm512_fmadd_ps(v, sign_8, _mm512_shuffle_f32x4(v, v, 0x4e));
 }
 
-/* Rotates x [16 * n] to y, n = 4, 8 or 16 a constant; returns the lanes' largest |y| or [max]. NaN is passed over here, and
- * seen by round_64. */
-static inline __attribute__((always_inline)) __m512 rotate(const float *x, float *y, int n,
-                                                           __m512 max)
+/* Rotates x [16 * n] to y, n = 4, 8 or 16 a constant; returns the lanes' largest |y| as bits. */
+static inline __attribute__((always_inline)) __m512i rotate(const float *x, float *y, int n)
 {
     __m512 v[16];
     for (int i = 0; i < n; i++)
@@ -50,20 +49,17 @@ static inline __attribute__((always_inline)) __m512 rotate(const float *x, float
         stage(v, n, 4);
     if (n >= 16)
         stage(v, n, 8);
-    enum { LARGEST_MAGNITUDE = 0xb }; /* the absolute maximum, without its sign */
-    for (int i = 0; i < n; i += 4) {
-        for (int j = i; j < i + 4; j++)
-            _mm512_store_ps(y + j * LANES, v[j]);
-        const __m512 low = _mm512_range_ps(v[i], v[i + 1], LARGEST_MAGNITUDE);
-        const __m512 high = _mm512_range_ps(v[i + 2], v[i + 3], LARGEST_MAGNITUDE);
-        max = _mm512_range_ps(max, _mm512_range_ps(low, high, LARGEST_MAGNITUDE), LARGEST_MAGNITUDE);
+    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+    __m512i max = _mm512_setzero_si512();
+    for (int i = 0; i < n; i++) {
+        _mm512_store_ps(y + i * LANES, v[i]);
+        max = _mm512_max_epu32(max, _mm512_and_si512(_mm512_castps_si512(v[i]), magnitude));
     }
     return max;
 }
 
-/* Rounds v [64] * factor to q. False when there was a NaN, which the conversion makes the least integer and the packing -128:
- * no number gets there. */
-static inline bool round_64(const float *v, __m512 factor, int8_t *q)
+/* Rounds v [64] * factor to q. */
+static inline void round_64(const float *v, __m512 factor, int8_t *q)
 {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i part[4];
@@ -73,7 +69,6 @@ static inline bool round_64(const float *v, __m512 factor, int8_t *q)
     const __m512i high = _mm512_packs_epi32(part[2], part[3]);
     const __m512i bytes = _mm512_packs_epi16(low, high);
     _mm512_storeu_si512(q, _mm512_permutexvar_epi32(order, bytes));
-    return _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(-128)) == 0;
 }
 
 /* Rotates group [g] of x to v [group] and finds its scale and the factor from v to int8. */
@@ -89,27 +84,26 @@ static inline bool rotate_group(const struct quant_layout *layout, const float *
         memcpy(padded, from, n * sizeof *padded);
         from = padded;
     }
-    __m512 max = _mm512_setzero_ps();
+    __m512i max = _mm512_setzero_si512();
     if (length == 256) {
-        max = rotate(from, v, 16, max);
+        max = rotate(from, v, 16);
     } else if (length == 128) {
-        max = rotate(from, v, 8, max);
+        max = rotate(from, v, 8);
     } else {
         for (uint32_t i = 0; i < group; i += 64)
-            max = rotate(from + i, v + i, 4, max);
+            max = _mm512_max_epu32(max, rotate(from + i, v + i, 4));
     }
-    return quantize_scale(_mm512_reduce_max_epu32(_mm512_castps_si512(max)), length, factor, scale);
+    return quantize_scale(_mm512_reduce_max_epu32(max), length, factor, scale);
 }
 
-static inline bool round_group(const float *v, float factor, uint32_t group, int8_t *q)
+static inline void round_group(const float *v, float factor, uint32_t group, int8_t *q)
 {
-    bool numbers = true;
     for (uint32_t i = 0; i < group; i += 64)
-        numbers &= round_64(v + i, _mm512_set1_ps(factor), q + i);
-    return numbers;
+        round_64(v + i, _mm512_set1_ps(factor), q + i);
 }
 
-/* A group is rounded after the next one was rotated: the division that it waits for takes as long as half a rotation. */
+/* A group is rounded after the next one was rotated: the division that it waits for takes as long
+ * as half a rotation. */
 bool quantize_row_avx512(const struct quant_layout *layout, const float *x, int8_t *q,
                          float *scales)
 {
@@ -119,9 +113,10 @@ bool quantize_row_avx512(const struct quant_layout *layout, const float *x, int8
     bool finite = rotate_group(layout, x, 0, v[0], &factors[0], &scales[0]);
     for (uint32_t g = 1; g <= last; g++) {
         finite &= rotate_group(layout, x, g, v[g % 2], &factors[g % 2], &scales[g]);
-        finite &= round_group(v[(g - 1) % 2], factors[(g - 1) % 2], group, q + (g - 1) * group);
+        round_group(v[(g - 1) % 2], factors[(g - 1) % 2], group, q + (g - 1) * group);
     }
-    return round_group(v[last % 2], factors[last % 2], group, q + last * group) && finite;
+    round_group(v[last % 2], factors[last % 2], group, q + last * group);
+    return finite;
 }
 
 /* Transposes 16 x 16 units of 4 bytes in place: afterwards rows[i] has unit i of every row. */
@@ -211,7 +206,8 @@ void pack_panel_q8_avx512(const struct quant_layout *layout, int n_rows, const i
 {
     const size_t n_groups = layout->n_groups;
     pack_half(layout, clamp_rows(n_rows, 16), q, 0, panel);
-    pack_half(layout, clamp_rows(n_rows - 16, 16), q + 16 * (size_t)layout->k_pad, 1, panel);
+    pack_half(layout, clamp_rows(n_rows - 16, 16),
+              q + (n_rows > 16 ? 16 * (size_t)layout->k_pad : 0), 1, panel);
     for (size_t g = 0; g < n_groups; g++) {
         for (size_t j = 0; j < NR; j++)
             panel->scales[g * NR + j] = j < (size_t)n_rows ? scales[j * n_groups + g] : 0;

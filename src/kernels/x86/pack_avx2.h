@@ -1,7 +1,7 @@
-#ifndef KERNELS_PACK_YMM_H
-#define KERNELS_PACK_YMM_H
-/* Laying rows out for the tiles of 6 rows and panels of 16 outputs that AVX2 and 256-bit VNNI share. [offset] is 128 where
- * the level's products want unsigned activations, else 0. */
+#ifndef KERNELS_PACK_AVX2_H
+#define KERNELS_PACK_AVX2_H
+/* Laying rows out for the tiles of 6 rows and panels of 16 outputs that AVX2 and 256-bit VNNI
+ * share. [offset] is 128 where the level's products want unsigned activations, else 0. */
 
 #include "kernels/kernels.h"
 
@@ -9,8 +9,8 @@
 
 enum { YMM_MR = 6, YMM_NR = 16 };
 
-/* 32 bytes of [n_rows] <= 8 rows that lie [stride] apart, the others zero, transposed in units of 4 bytes: units[u] has unit u
- * of every row. */
+/* 32 bytes of [n_rows] <= 8 rows that lie [stride] apart, the others zero, transposed in units of 4
+ * bytes: units[u] has unit u of every row. */
 static inline void load_transposed(const int8_t *q, size_t stride, int n_rows, __m256i units[8])
 {
     __m256i rows[8], pairs[8], quads[8];
@@ -34,7 +34,8 @@ static inline void load_transposed(const int8_t *q, size_t stride, int n_rows, _
 }
 
 static inline void pack_tile_ymm(const struct quant_layout *layout, int n_rows, const int8_t *q,
-                                 const float *scales, int8_t *tile_q, float *tile_scales, int offset)
+                                 const float *scales, int8_t *tile_q, float *tile_scales,
+                                 int offset)
 {
     const size_t k_pad = layout->k_pad, n_groups = layout->n_groups;
     const __m256i flip = _mm256_set1_epi8((char)offset);
@@ -82,7 +83,8 @@ static inline void pack_panel_ymm(const struct quant_layout *layout, int n_rows,
     const size_t n_groups = layout->n_groups;
     const int n_low = n_rows < 8 ? n_rows : 8;
     pack_half_ymm(layout, n_low, q, 0, panel, offset);
-    pack_half_ymm(layout, n_rows - n_low, q + 8 * (size_t)layout->k_pad, 1, panel, offset);
+    pack_half_ymm(layout, n_rows - n_low, q + (n_rows > 8 ? 8 * (size_t)layout->k_pad : 0), 1,
+                  panel, offset);
     for (size_t g = 0; g < n_groups; g++) {
         for (size_t j = 0; j < YMM_NR; j++)
             panel->scales[g * YMM_NR + j] = j < (size_t)n_rows ? scales[j * n_groups + g] : 0;
