@@ -33,7 +33,8 @@ static const struct option_row *row_by_id(enum command command, enum option_id i
     return NULL;
 }
 
-/* The row of a long name of [n] bytes, given whole or shortened. Two rows of one id (two names of one option) are not ambiguous. */
+/* The row of a long name of [n] bytes, given whole or shortened. Two rows of one id (two names of
+ * one option) are not ambiguous. */
 static const struct option_row *row_by_name(enum command command, const char *name, size_t n,
                                             struct error *err)
 {
@@ -85,8 +86,7 @@ static int parse_letters(struct arguments *arguments, const char *word, char **a
                          int *i, struct error *err)
 {
     const struct option_row *context = row_by_id(arguments->command, OPTION_CONTEXT);
-    if (context && isdigit((unsigned char)word[0]) &&
-        word[strspn(word, "0123456789")] == '\0')
+    if (context && isdigit((unsigned char)word[0]) && word[strspn(word, "0123456789")] == '\0')
         return add_use(arguments, context, word, true);
 
     for (; *word; word++) {
@@ -164,9 +164,8 @@ int value_count(const struct option_use *use, uint64_t least, uint64_t most, uin
 {
     char *end = NULL;
     errno = 0;
-    unsigned long long value = isdigit((unsigned char)use->value[0])
-                                   ? strtoull(use->value, &end, 10)
-                                   : 0;
+    unsigned long long value =
+        isdigit((unsigned char)use->value[0]) ? strtoull(use->value, &end, 10) : 0;
     if (!end || *end != '\0')
         return fail_value(use, err, "a whole number");
     if (errno == ERANGE)

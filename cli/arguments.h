@@ -1,8 +1,9 @@
 #ifndef ARGUMENTS_H
 #define ARGUMENTS_H
-/* The command line of one command, taken apart by the table of options.h in the GNU way: options and operands may be mixed,
- * `--name=value` and `--name value`, letters bundled (-nH), arguments attached (-A3), `--` ends the options, long names may be
- * shortened while they stay unique. */
+/* The command line of one command, taken apart by the table of options.h in the GNU way: options
+ * and operands may be mixed,
+ * `--name=value` and `--name value`, letters bundled (-nH), arguments attached (-A3), `--` ends the
+ * options, long names may be shortened while they stay unique. */
 
 #include "base/error.h"
 #include "options.h"
@@ -23,7 +24,8 @@ struct arguments {
     size_t n_operands;
 };
 
-/* Texts are borrowed from [argv] (the words after the command). Unknown options and missing values fail with a hint. */
+/* Texts are borrowed from [argv] (the words after the command). Unknown options and missing values
+ * fail with a hint. */
 int arguments_parse(struct arguments *arguments, enum command command, int argc, char **argv,
                     struct error *err) MUST_CHECK;
 void arguments_deinit(struct arguments *arguments);
@@ -34,7 +36,8 @@ const struct option_use *arguments_find(const struct arguments *arguments, enum 
 /* Values. [use] has one; failures name the option as it was given. */
 int value_count(const struct option_use *use, uint64_t least, uint64_t most, uint64_t *out,
                 struct error *err) MUST_CHECK;
-/* "4G", "512M", "1.5G", "65536": bytes; letters are powers of 1024, a trailing "B" or "iB" is legal. */
+/* "4G", "512M", "1.5G", "65536": bytes; letters are powers of 1024, a trailing "B" or "iB" is
+ * legal. */
 int value_size(const struct option_use *use, uint64_t *out, struct error *err) MUST_CHECK;
 int value_real(const struct option_use *use, double *out, struct error *err) MUST_CHECK;
 /* Position of the value in the row's choices. */

@@ -38,13 +38,14 @@ static void print_bash_options(struct out *out, enum command command)
 
 static void print_bash(struct out *out)
 {
-    out_text(out, "# bash completion for trawl\n"
-                  "_trawl() {\n"
-                  "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=''\n"
-                  "  COMPREPLY=()\n"
-                  "  if [ \"$cur\" = '=' ]; then cur=''\n"
-                  "  elif [ \"$prev\" = '=' ]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
-                  "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    COMPREPLY=($(compgen -W '");
+    out_text(out,
+             "# bash completion for trawl\n"
+             "_trawl() {\n"
+             "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=''\n"
+             "  COMPREPLY=()\n"
+             "  if [ \"$cur\" = '=' ]; then cur=''\n"
+             "  elif [ \"$prev\" = '=' ]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
+             "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    COMPREPLY=($(compgen -W '");
     for (int c = 0; c < N_COMMANDS; c++)
         out_format(out, "%s ", COMMANDS[c].name);
     out_text(out, "' -- \"$cur\"))\n    return\n  fi\n  case $prev in\n");
@@ -62,15 +63,17 @@ static void print_bash(struct out *out)
                   "  case $cur in -*) case ${COMP_WORDS[1]} in\n");
     for (int c = 0; c < N_COMMANDS; c++)
         print_bash_options(out, (enum command)c);
-    out_text(out, "  esac ;; esac\n"
-                  "  if [ -n \"$words\" ]; then\n"
-                  "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-                  "    [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n"
-                  "  else\n    COMPREPLY=($(compgen -f -- \"$cur\"))\n    compopt -o filenames\n  fi\n"
-                  "}\ncomplete -F _trawl trawl\n");
+    out_text(out,
+             "  esac ;; esac\n"
+             "  if [ -n \"$words\" ]; then\n"
+             "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+             "    [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n"
+             "  else\n    COMPREPLY=($(compgen -f -- \"$cur\"))\n    compopt -o filenames\n  fi\n"
+             "}\ncomplete -F _trawl trawl\n");
 }
 
-/* Help texts inside single quotes; [stops]: bytes that mean something to the shell's own syntax and are left out. */
+/* Help texts inside single quotes; [stops]: bytes that mean something to the shell's own syntax and
+ * are left out. */
 static void print_quoted(struct out *out, const char *text, const char *stops)
 {
     for (; *text; text++) {
@@ -91,7 +94,10 @@ static void print_zsh_option(struct out *out, const struct option_row *row)
     for (int f = 0; f < 2; f++) {
         if (!forms[f])
             continue;
-        const char *equals = !row->argument ? "" : row->argument[0] == '[' ? "=-" : f == 0 ? "+" : "=";
+        const char *equals = !row->argument            ? ""
+                             : row->argument[0] == '[' ? "=-"
+                             : f == 0                  ? "+"
+                                                       : "=";
         out_format(out, "        '*%s%s[", forms[f], equals);
         print_quoted(out, row->help, "[]:\\");
         out_char(out, ']');
@@ -113,14 +119,17 @@ static void print_zsh_option(struct out *out, const struct option_row *row)
 
 static void print_zsh(struct out *out)
 {
-    out_text(out, "#compdef trawl\n_trawl() {\n  if (( CURRENT == 2 )); then\n    local -a commands=(\n");
+    out_text(
+        out,
+        "#compdef trawl\n_trawl() {\n  if (( CURRENT == 2 )); then\n    local -a commands=(\n");
     for (int c = 0; c < N_COMMANDS; c++) {
         out_format(out, "      '%s:", COMMANDS[c].name);
         print_quoted(out, COMMANDS[c].summary, ":\\");
         out_text(out, "'\n");
     }
-    out_text(out, "    )\n    _describe command commands\n    return\n  fi\n"
-                  "  local command=$words[2]\n  shift words\n  (( CURRENT-- ))\n  case $command in\n");
+    out_text(out,
+             "    )\n    _describe command commands\n    return\n  fi\n"
+             "  local command=$words[2]\n  shift words\n  (( CURRENT-- ))\n  case $command in\n");
     for (int c = 0; c < N_COMMANDS; c++) {
         out_format(out, "    %s)\n      _arguments -s -S \\\n", COMMANDS[c].name);
         for (size_t i = 0; i < N_OPTIONS; i++)
@@ -136,17 +145,21 @@ static void print_fish(struct out *out)
 {
     out_text(out, "# fish completion for trawl\n");
     for (int c = 0; c < N_COMMANDS; c++) {
-        out_format(out, "complete -c trawl -n __fish_use_subcommand -f -a %s -d '", COMMANDS[c].name);
+        out_format(out, "complete -c trawl -n __fish_use_subcommand -f -a %s -d '",
+                   COMMANDS[c].name);
         print_quoted(out, COMMANDS[c].summary, "\\");
         out_text(out, "'\n");
     }
-    out_text(out, "complete -c trawl -n '__fish_seen_subcommand_from completions' -f -a 'bash zsh fish'\n");
+    out_text(
+        out,
+        "complete -c trawl -n '__fish_seen_subcommand_from completions' -f -a 'bash zsh fish'\n");
     for (int c = 0; c < N_COMMANDS; c++) {
         for (size_t i = 0; i < N_OPTIONS; i++) {
             const struct option_row *row = &OPTIONS[i];
             if (!row->help || !option_belongs(row, (enum command)c))
                 continue;
-            out_format(out, "complete -c trawl -n '__fish_seen_subcommand_from %s'", COMMANDS[c].name);
+            out_format(out, "complete -c trawl -n '__fish_seen_subcommand_from %s'",
+                       COMMANDS[c].name);
             if (row->letter)
                 out_format(out, " -s %c", row->letter);
             if (row->name)

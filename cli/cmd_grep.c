@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is known before anything is read. As grep does, nothing is opened then, unless what does not match is wanted too. */
+/* What is known before anything is read. As grep does, nothing is opened then, unless what does not
+ * match is wanted too. */
 static bool cannot_select(const struct grep_options *options)
 {
     if (options->text.listing == LIST_FILES_WITHOUT || options->dry_run || options->show_prompt)
@@ -17,15 +18,16 @@ static bool cannot_select(const struct grep_options *options)
     return options->max_count == 0 || (never_yes && !options->json);
 }
 
-static struct sink *make_sink(const struct grep_options *options, struct out *out, struct error *err)
+static struct sink *make_sink(const struct grep_options *options, struct out *out,
+                              struct error *err)
 {
     struct json_options json = {.unit = options->text.unit,
                                 .no_text = options->no_text,
                                 .line_buffered = options->line_buffered,
                                 .questions = options->ask.questions,
                                 .n_questions = options->ask.n_questions};
-    struct sink *sink = options->json ? json_sink_new(&json, out, err)
-                                      : text_sink_new(&options->text, out, err);
+    struct sink *sink =
+        options->json ? json_sink_new(&json, out, err) : text_sink_new(&options->text, out, err);
     if (sink && options->n_top > 0)
         sink = top_sink_new(options->n_top, options->invert, sink, err);
     return sink;
@@ -97,9 +99,9 @@ static int ask(struct grep_run *run, const struct trawl_model *model, struct err
     }
     int status = grep_run_all(run, model, err);
     if (status < 0) {
-        struct error ignored; /* the first failure is the one to tell */
-        if (out_flush(run->out, &ignored) < 0)
-            return -1;
+        struct error second = {0}; /* the first failure is the one to tell */
+        int flushed = out_flush(run->out, &second);
+        (void)flushed;
         return -1;
     }
     return print_reports(run, err);
@@ -115,7 +117,7 @@ int cmd_grep(const struct arguments *arguments)
     int status = EXIT_TROUBLE;
 
     if (grep_options_read(&options, arguments, &err) < 0) {
-        status = message_error(&err);
+        status = message_usage(&err, "grep");
         goto done;
     }
     if (cannot_select(&options)) {

@@ -116,16 +116,20 @@ static void print_command(struct out *out, enum command command)
 
 static void print_overview(struct out *out)
 {
-    out_text(out, "usage: trawl COMMAND [options] ...\n\n"
-                  "Reads many documents with a language model that is larger than memory: the weights are\n"
-                  "streamed from disk, each piece once for every batch of documents.\n\n");
+    out_text(
+        out,
+        "usage: trawl COMMAND [options] ...\n\n"
+        "Reads many documents with a language model that is larger than memory: the weights are\n"
+        "streamed from disk, each piece once for every batch of documents.\n\n");
     for (int c = 0; c < N_COMMANDS; c++)
         out_format(out, "  %-12s %s\n", COMMANDS[c].name, COMMANDS[c].summary);
-    out_text(out, "\n`trawl COMMAND --help` lists the options of each.\n\n"
-                  "  trawl grep -m demo -l \"Does the event on this page repeat every year?\" pages/\n");
+    out_text(out,
+             "\n`trawl COMMAND --help` lists the options of each.\n\n"
+             "  trawl grep -m demo -l \"Does the event on this page repeat every year?\" pages/\n");
 }
 
-/* Text for troff: backslashes, and dots and quotes that begin a line, mean themselves; dashes are dashes one can copy. */
+/* Text for troff: backslashes, and dots and quotes that begin a line, mean themselves; dashes are
+ * dashes one can copy. */
 static void print_troff(struct out *out, const char *text, size_t n_bytes)
 {
     if (n_bytes > 0 && (text[0] == '.' || text[0] == '\''))
@@ -174,12 +178,15 @@ static void print_man_options(struct out *out, enum command command)
 static void print_man(struct out *out)
 {
     out_format(out, ".TH TRAWL 1 \"\" \"trawl %s\" \"User Commands\"\n", TRAWL_VERSION);
-    out_text(out, ".SH NAME\ntrawl \\- read many documents with a language model larger than memory\n"
-                  ".SH SYNOPSIS\n.B trawl\n.I COMMAND\n[options] ...\n"
-                  ".SH DESCRIPTION\nThe weights of the model are streamed from disk, each piece once for every "
-                  "batch of documents, under one memory budget.\n");
+    out_text(out,
+             ".SH NAME\ntrawl \\- read many documents with a language model larger than memory\n"
+             ".SH SYNOPSIS\n.B trawl\n.I COMMAND\n[options] ...\n"
+             ".SH DESCRIPTION\nThe weights of the model are streamed from disk, each piece once "
+             "for every "
+             "batch of documents, under one memory budget.\n");
     for (int c = 0; c < N_COMMANDS; c++) {
-        out_format(out, ".SH \"TRAWL %s\"\n.B trawl %s\n[options] ", COMMANDS[c].name, COMMANDS[c].name);
+        out_format(out, ".SH \"TRAWL %s\"\n.B trawl %s\n[options] ", COMMANDS[c].name,
+                   COMMANDS[c].name);
         print_troff(out, COMMANDS[c].operands, strlen(COMMANDS[c].operands));
         out_text(out, "\n.PP\n");
         print_troff(out, COMMANDS[c].summary, strlen(COMMANDS[c].summary));
@@ -187,12 +194,13 @@ static void print_man(struct out *out)
         print_man_description(out, COMMANDS[c].description);
         print_man_options(out, (enum command)c);
     }
-    out_text(out, ".SH FILES\n.TP\n.I $XDG_CONFIG_HOME/trawl/config\n"
-                  "`model = PATH|NAME`: the model without \\-m and TRAWL_MODEL.\n"
-                  ".TP\n.I $XDG_CONFIG_HOME/trawl/models/NAME.conf\n"
-                  "What \\-m NAME is: `model = PATH`, `lora = PATH[:SCALE]` (may be repeated).\n"
-                  ".SH ENVIRONMENT\n.TP\n.B TRAWL_MODEL\nThe model without \\-m.\n"
-                  ".TP\n.B GREP_COLORS\nColours of names (fn), numbers (ln) and separators (se).\n");
+    out_text(out,
+             ".SH FILES\n.TP\n.I $XDG_CONFIG_HOME/trawl/config\n"
+             "`model = PATH|NAME`: the model without \\-m and TRAWL_MODEL.\n"
+             ".TP\n.I $XDG_CONFIG_HOME/trawl/models/NAME.conf\n"
+             "What \\-m NAME is: `model = PATH`, `lora = PATH[:SCALE]` (may be repeated).\n"
+             ".SH ENVIRONMENT\n.TP\n.B TRAWL_MODEL\nThe model without \\-m.\n"
+             ".TP\n.B GREP_COLORS\nColours of names (fn), numbers (ln) and separators (se).\n");
 }
 
 int cmd_help(const struct arguments *arguments)

@@ -22,20 +22,26 @@ static void print_model(const struct trawl_model_info *info, struct out *out)
     out_format(out, "format        GGUF v%u, %u file%s, %s\n", info->gguf_version, info->n_files,
                info->n_files == 1 ? "" : "s", BYTES(info->file_bytes));
     out_format(out, "architecture  %s, %s parameters\n", info->architecture, COUNT(info->n_params));
-    out_format(out, "shape         %u layers, %u wide, feed-forward %u, %u heads of %u, %u for keys and values\n",
-               info->n_layers, info->n_embd, info->n_ff, info->n_heads, info->head_dim, info->n_kv_heads);
+    out_format(out,
+               "shape         %u layers, %u wide, feed-forward %u, %u heads of %u, %u for keys and "
+               "values\n",
+               info->n_layers, info->n_embd, info->n_ff, info->n_heads, info->head_dim,
+               info->n_kv_heads);
     out_format(out, "context       %s tokens", COUNT(info->n_context));
     if (info->sliding_window > 0)
         out_format(out, ", sliding window %s", COUNT(info->sliding_window));
     out_format(out, "\nvocabulary    %s tokens, %s%s%s%s\n", COUNT(info->n_vocab), info->tokenizer,
-               info->pre_tokenizer ? ", pre-tokenizer " : "", info->pre_tokenizer ? info->pre_tokenizer : "",
+               info->pre_tokenizer ? ", pre-tokenizer " : "",
+               info->pre_tokenizer ? info->pre_tokenizer : "",
                info->tied_head ? ", tied head" : "");
     out_format(out, "template      %s\n",
-               info->template_name ? info->template_name : "not recognised (grep wants --template NAME)");
+               info->template_name ? info->template_name
+                                   : "not recognised (grep wants --template NAME)");
     for (int i = 0; i < info->n_types; i++)
         out_format(out, "tensors       %-6s %5" PRIu64 " of %s\n", info->types[i].type,
                    info->types[i].n_tensors, BYTES(info->types[i].n_bytes));
-    out_format(out, "sweep         %s in %s slices\n", BYTES(info->bytes_per_sweep), COUNT(info->n_slices));
+    out_format(out, "sweep         %s in %s slices\n", BYTES(info->bytes_per_sweep),
+               COUNT(info->n_slices));
 }
 
 static void print_plan(const struct trawl_plan *plan, struct out *out)
@@ -86,8 +92,9 @@ static void print_model_json(const struct trawl_model_info *info, struct out *ou
     key_text(out, "template", info->template_name);
     out_format(out, ", \"tied_head\": %s, \"types\": {", info->tied_head ? "true" : "false");
     for (int i = 0; i < info->n_types; i++)
-        out_format(out, "%s\"%s\": {\"tensors\": %" PRIu64 ", \"bytes\": %" PRIu64 "}", i > 0 ? ", " : "",
-                   info->types[i].type, info->types[i].n_tensors, info->types[i].n_bytes);
+        out_format(out, "%s\"%s\": {\"tensors\": %" PRIu64 ", \"bytes\": %" PRIu64 "}",
+                   i > 0 ? ", " : "", info->types[i].type, info->types[i].n_tensors,
+                   info->types[i].n_bytes);
     out_char(out, '}');
     key_count(out, "bytes_per_sweep", info->bytes_per_sweep);
     key_count(out, "slices", info->n_slices);
@@ -116,7 +123,8 @@ static void print_plan_json(const struct trawl_plan *plan, struct out *out)
     out_char(out, '}');
 }
 
-/* A vocabulary-only file and a budget that is too small have no plan; what the model is can be said all the same. */
+/* A vocabulary-only file and a budget that is too small have no plan; what the model is can be said
+ * all the same. */
 static int print_all(const struct trawl_model *model, const struct arguments *arguments,
                      struct out *out, struct error *err)
 {
@@ -154,7 +162,9 @@ int cmd_inspect(const struct arguments *arguments)
     struct out out = {.file = stdout};
     struct trawl_model *model = NULL;
     const struct option_use *use = arguments_find(arguments, OPTION_MODEL);
-    const char *given = arguments->n_operands > 0 ? arguments->operands[0] : use ? use->value : NULL;
+    const char *given = arguments->n_operands > 0 ? arguments->operands[0]
+                        : use                     ? use->value
+                                                  : NULL;
     int status = 0;
 
     if (arguments->n_operands + (use != NULL) > 1)

@@ -1,5 +1,5 @@
-/* trawl score: log-probabilities of given tokens, through the same sweep as everything else, so that it can be compared with other
- * engines. */
+/* trawl score: log-probabilities of given tokens, through the same sweep as everything else, so
+ * that it can be compared with other engines. */
 
 #include "commands.h"
 #include "input/whole.h"
@@ -21,7 +21,7 @@ struct score {
     uint32_t n_top;
     bool json;
     struct out out;
-    struct bytes text; /* of one token */
+    struct bytes text;          /* of one token */
     double sum, sum_of_squares; /* of negative log-probabilities */
     uint64_t n_scored;
     struct progress progress;
@@ -93,7 +93,8 @@ static int print_token(struct score *score, int32_t id, struct error *err)
     return 0;
 }
 
-/* sequence, position, id, text, log-probability given what is before it, then the K best at that place. */
+/* sequence, position, id, text, log-probability given what is before it, then the K best at that
+ * place. */
 static int print_lines(struct score *score, const struct trawl_result *result, const int32_t *ids,
                        uint32_t n_ids, uint32_t first, struct error *err)
 {
@@ -143,7 +144,8 @@ static int show_progress(void *context, const struct trawl_progress *now)
     return 0;
 }
 
-/* exp of the mean, and the standard error of it (first order): exp(mean) x sqrt(variance of the mean). */
+/* exp of the mean, and the standard error of it (first order): exp(mean) x sqrt(variance of the
+ * mean). */
 static void print_perplexity(struct score *score, bool of_ids)
 {
     if (score->n_scored == 0 || (of_ids && score->json))
@@ -159,12 +161,13 @@ static void print_perplexity(struct score *score, bool of_ids)
         out_number(&score->out, error);
         out_format(&score->out, ", \"tokens\": %" PRIu64 "}\n", score->n_scored);
     } else {
-        out_format(&score->out, "perplexity %.6f +/- %.6f over %" PRIu64 " tokens\n", perplexity, error,
-                   score->n_scored);
+        out_format(&score->out, "perplexity %.6f +/- %.6f over %" PRIu64 " tokens\n", perplexity,
+                   error, score->n_scored);
     }
 }
 
-static int read_input(struct score *score, const struct arguments *arguments, bool of_ids, struct error *err)
+static int read_input(struct score *score, const struct arguments *arguments, bool of_ids,
+                      struct error *err)
 {
     const struct option_use *use = arguments_find(arguments, OPTION_SCORE_CONTEXT);
     uint64_t context = 0;
@@ -196,10 +199,8 @@ static int run(struct score *score, const struct arguments *arguments, struct er
     score->progress.read_all = true;
 
     struct trawl_readout_options readout = {.next = true, .n_top = score->n_top};
-    struct trawl_run_callbacks callbacks = {.context = score,
-                                            .next = next_sequence,
-                                            .result = take_result,
-                                            .progress = show_progress};
+    struct trawl_run_callbacks callbacks = {
+        .context = score, .next = next_sequence, .result = take_result, .progress = show_progress};
     int status = trawl_run(score->model, &options, &readout, score->input.longest, &callbacks,
                            &score->report.stats, err);
     progress_clear(&score->progress);

@@ -37,7 +37,8 @@ static int encode(const struct trawl_model *model, const struct arguments *argum
         .no_bos = arguments_find(arguments, OPTION_NO_BOS),
         .parse_special = arguments_find(arguments, OPTION_SPECIAL),
     };
-    int status = trawl_tokenize(model, input->data ? input->data : "", input->n_bytes, &options, &tokens, err);
+    int status = trawl_tokenize(model, input->data ? input->data : "", input->n_bytes, &options,
+                                &tokens, err);
     if (status == 0 && arguments_find(arguments, OPTION_PIECES)) {
         status = print_pieces(model, &tokens, out, err);
     } else if (status == 0) {
@@ -78,7 +79,8 @@ int cmd_tokenize(const struct arguments *arguments)
     if (status == 0 && !(model = models_open(arguments, given ? given->value : NULL, true, &err)))
         status = -1;
     if (status == 0)
-        status = whole_read(arguments->n_operands > 0 ? arguments->operands[0] : NULL, &input, &err);
+        status =
+            whole_read(arguments->n_operands > 0 ? arguments->operands[0] : NULL, &input, &err);
     if (status == 0)
         status = arguments_find(arguments, OPTION_DECODE)
                      ? decode(model, &input, &out, &err)

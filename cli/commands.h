@@ -1,7 +1,7 @@
 #ifndef COMMANDS_H
 #define COMMANDS_H
-/* What each command does, from its parsed arguments to the exit status: 0, 1 (grep: nothing matched) or 2 (an error, which has
- * been printed). */
+/* What each command does, from its parsed arguments to the exit status: 0, 1 (grep: nothing
+ * matched) or 2 (an error, which has been printed). */
 
 #include "arguments.h"
 

@@ -10,9 +10,9 @@
 /* What several options say together, until defaults are known. */
 struct given {
     bool unit, count, show_text, recursive;
-    int list;      /* -l: 1, -L: -1 */
-    int filename;  /* -H: 1, -h: -1 */
-    int color;     /* position in the choices: auto, always, never */
+    int list;     /* -l: 1, -L: -1 */
+    int filename; /* -H: 1, -h: -1 */
+    int color;    /* position in the choices: auto, always, never */
     int64_t context;
 };
 
@@ -80,8 +80,8 @@ static int read_ask(struct grep_options *options, const struct option_use *use, 
     }
 }
 
-static int read_input(struct grep_options *options, struct given *given, const struct option_use *use,
-                      struct error *err)
+static int read_input(struct grep_options *options, struct given *given,
+                      const struct option_use *use, struct error *err)
 {
     struct source_options *source = &options->source;
     int choice = 0;
@@ -233,8 +233,8 @@ static void choose_defaults(struct grep_options *options, const struct given *gi
                     : given->count                  ? LIST_COUNTS
                                                     : LIST_DOCUMENTS;
     const char *term = getenv("TERM");
-    text->color = given->color == 1 || (given->color == 0 && isatty(STDOUT_FILENO) && term &&
-                                        strcmp(term, "dumb") != 0);
+    text->color = given->color == 1 ||
+                  (given->color == 0 && isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0);
     options->source.refuse_output = text->listing == LIST_DOCUMENTS && options->max_count != 1 &&
                                     (text->unit != UNIT_FILE || text->show_text);
     options->source.ask_nothing = options->max_count == 0;
@@ -248,8 +248,9 @@ static int check_together(struct grep_options *options, struct error *err)
         if (text->listing == LIST_FILES_WITH && text->unit == UNIT_FILE)
             text->listing = LIST_DOCUMENTS;
         if (options->quiet || (text->listing != LIST_DOCUMENTS && !options->json))
-            return fail(err, ERROR_USAGE, "--top prints documents: it does not go with -c, -L or -q, nor with -l "
-                                          "unless documents are files");
+            return fail(err, ERROR_USAGE,
+                        "--top prints documents: it does not go with -c, -L or -q, nor with -l "
+                        "unless documents are files");
     }
     if (context && (options->n_top > 0 || options->n_sample > 0))
         return fail(err, ERROR_USAGE, "--top and --sample print no context (-A, -B, -C)");
@@ -278,7 +279,8 @@ int grep_options_read(struct grep_options *options, const struct arguments *argu
     size_t first = 0;
     if (options->ask.n_questions == 0) {
         if (arguments->n_operands == 0)
-            return fail(err, ERROR_USAGE, "no question: trawl grep -m MODEL QUESTION [FILE|DIR...]");
+            return fail(err, ERROR_USAGE,
+                        "no question: trawl grep -m MODEL QUESTION [FILE|DIR...]");
         options->questions[options->ask.n_questions++] = arguments->operands[first++];
     }
     struct walk_options *walk = &options->source.walk;

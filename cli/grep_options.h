@@ -15,8 +15,8 @@ struct grep_options {
     struct text_options text;
     const char *model; /* of -m, NULL: not given */
     const char *stats_path;
-    const char *stand_in; /* the operand when none was given: "-" or "." */
-    int64_t max_count;    /* -1: all */
+    const char *stand_in;           /* the operand when none was given: "-" or "." */
+    int64_t max_count;              /* -1: all */
     uint64_t n_top, n_sample, seed; /* 0: not given */
     double threshold;
     bool invert, no_messages, quiet;

@@ -64,7 +64,8 @@ static int next_document(void *context, struct trawl_document *document, struct 
     struct item *item;
     int status;
     return_lent(run);
-    if (run->out->unflushed && out_flush(run->out, err) < 0) /* answers of a sweep leave when it has ended */
+    if (run->out->unflushed &&
+        out_flush(run->out, err) < 0) /* answers of a sweep leave when it has ended */
         return -1;
     while (!run->done && (status = source_next(run->source, &item, err)) != 0) {
         if (status < 0)
@@ -90,8 +91,10 @@ static int next_document(void *context, struct trawl_document *document, struct 
     return 0;
 }
 
-/* Decides, and keeps the file's counts. Sets file->stop once nothing more of the file can be printed. */
-static struct verdict judge(struct grep_run *run, const struct item *item, const struct trawl_answer *answer)
+/* Decides, and keeps the file's counts. Sets file->stop once nothing more of the file can be
+ * printed. */
+static struct verdict judge(struct grep_run *run, const struct item *item,
+                            const struct trawl_answer *answer)
 {
     const struct grep_options *options = run->options;
     struct input_file *file = item->file;
@@ -109,9 +112,11 @@ static struct verdict judge(struct grep_run *run, const struct item *item, const
     }
 
     enum listing listing = options->text.listing;
-    bool first_is_enough = !options->json && (listing == LIST_FILES_WITH || listing == LIST_FILES_WITHOUT ||
-                                              listing == LIST_NOTHING);
-    uint64_t after = listing == LIST_DOCUMENTS && options->text.after > 0 ? (uint64_t)options->text.after : 0;
+    bool first_is_enough =
+        !options->json &&
+        (listing == LIST_FILES_WITH || listing == LIST_FILES_WITHOUT || listing == LIST_NOTHING);
+    uint64_t after =
+        listing == LIST_DOCUMENTS && options->text.after > 0 ? (uint64_t)options->text.after : 0;
     if (options->max_count >= 0 && file->n_selected >= (uint64_t)options->max_count &&
         item->index - file->last_selected >= after)
         file->stop = true;
@@ -161,10 +166,8 @@ int grep_run_all(struct grep_run *run, const struct trawl_model *model, struct e
 {
     run->queue_end = &run->queue;
     run->report.asked = true;
-    struct trawl_ask_callbacks callbacks = {.context = run,
-                                            .next = next_document,
-                                            .answer = take_answer,
-                                            .progress = show_progress};
+    struct trawl_ask_callbacks callbacks = {
+        .context = run, .next = next_document, .answer = take_answer, .progress = show_progress};
     int status = trawl_ask(model, &run->options->ask, &callbacks, &run->report.stats, err);
     progress_clear(&run->progress);
     return_lent(run);

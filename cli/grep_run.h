@@ -1,7 +1,7 @@
 #ifndef GREP_RUN_H
 #define GREP_RUN_H
-/* Asking: documents go from the source to the engine, wait in a queue until they are answered, and leave to the sink in input
- * order, with the ends of their files between them. */
+/* Asking: documents go from the source to the engine, wait in a queue until they are answered, and
+ * leave to the sink in input order, with the ends of their files between them. */
 
 #include "grep_options.h"
 #include "output/progress.h"
@@ -20,8 +20,10 @@ struct grep_run {
     bool any_selected, any_trouble, done;
 };
 
-/* Pulls, asks and prints everything. [model] is borrowed. The run's statistics are in report afterwards, also on failure. */
-int grep_run_all(struct grep_run *run, const struct trawl_model *model, struct error *err) MUST_CHECK;
+/* Pulls, asks and prints everything. [model] is borrowed. The run's statistics are in report
+ * afterwards, also on failure. */
+int grep_run_all(struct grep_run *run, const struct trawl_model *model,
+                 struct error *err) MUST_CHECK;
 
 /* The exit status by grep's rules. */
 int grep_run_status(const struct grep_run *run);

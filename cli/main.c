@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What the commands left in the buffer, and what it means when it cannot be written. A command that saw the failure itself has
- * said so. */
+/* What the commands left in the buffer, and what it means when it cannot be written. A command that
+ * saw the failure itself has said so. */
 static int finish_output(int status)
 {
     errno = 0;
@@ -28,11 +28,10 @@ static int run_command(const struct command_row *command, int argc, char **argv)
     struct arguments arguments;
     int status;
     if (arguments_parse(&arguments, (enum command)(command - COMMANDS), argc, argv, &err) < 0)
-        status = message_error(&err);
+        status = message_usage(&err, command->name);
     else if (arguments_find(&arguments, OPTION_HELP)) {
-        struct arguments help = {.command = COMMAND_HELP,
-                                 .operands = (const char *[]){command->name},
-                                 .n_operands = 1};
+        struct arguments help = {
+            .command = COMMAND_HELP, .operands = (const char *[]){command->name}, .n_operands = 1};
         status = cmd_help(&help);
     } else if (arguments_find(&arguments, OPTION_VERSION)) {
         status = cmd_version(&arguments);

@@ -21,7 +21,12 @@ int message_error(const struct error *err)
         raise(SIGPIPE);
     }
     message("%s", err->text);
-    if (err->kind == ERROR_USAGE)
-        message("`trawl --help` and `trawl COMMAND --help` list what there is");
+    return EXIT_TROUBLE;
+}
+
+int message_usage(const struct error *err, const char *command)
+{
+    message_error(err);
+    message("`trawl %s --help` says what there is", command);
     return EXIT_TROUBLE;
 }

@@ -10,8 +10,11 @@
 
 void message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Prints [err] and returns EXIT_TROUBLE. Wrong usage also says where help is.
- * A closed pipe is not an error to talk about: the program ends as any filter does, by SIGPIPE, and this does not return. */
+/* Prints [err] and returns EXIT_TROUBLE. A closed pipe is not an error to talk about: the program
+ * ends as any filter does, by SIGPIPE, and this does not return. */
 int message_error(const struct error *err);
+
+/* The same for words that make no sense, with where help is. */
+int message_usage(const struct error *err, const char *command);
 
 #endif

@@ -34,8 +34,8 @@ static char *config_path(const char *relative)
 
 typedef int (*setting_fn)(void *context, const char *key, const char *value, struct error *err);
 
-/* Calls [each] for the `key = value` lines of a file; # begins a comment line. A missing file is none. Returns 0, 1 when the file
- * is missing, -1. */
+/* Calls [each] for the `key = value` lines of a file; # begins a comment line. A missing file is
+ * none. Returns 0, 1 when the file is missing, -1. */
 static int read_settings(const char *path, setting_fn each, void *context, struct error *err)
 {
     FILE *file = fopen(path, "re");
@@ -135,9 +135,11 @@ static int take_config_setting(void *context, const char *key, const char *value
 
 static int fail_no_model(struct error *err)
 {
-    return fail(err, ERROR_IO,
-                "no model: name one with -m FILE.gguf, TRAWL_MODEL or `model = FILE.gguf` in the file trawl/config of "
-                "your configuration folder; `make demo` fetches a small one, afterwards known as -m demo");
+    return fail(
+        err, ERROR_IO,
+        "no model: name one with -m FILE.gguf, TRAWL_MODEL or `model = FILE.gguf` in the file "
+        "trawl/config of "
+        "your configuration folder; `make demo` fetches a small one, afterwards known as -m demo");
 }
 
 static int choose_named(struct model_choice *choice, const char *name, struct error *err)
@@ -150,8 +152,8 @@ static int choose_named(struct model_choice *choice, const char *name, struct er
                     name);
     int status = read_settings(path, take_named_setting, choice, err);
     if (status == 1)
-        status = fail(err, ERROR_IO, "%s: no such model: neither a file nor a name (%s)%s", name, path,
-                      strcmp(name, "demo") == 0 ? "; `make demo` fetches it" : "");
+        status = fail(err, ERROR_IO, "%s: no such model: neither a file nor a name (%s)%s", name,
+                      path, strcmp(name, "demo") == 0 ? "; `make demo` fetches it" : "");
     else if (status == 0 && !choice->path)
         status = fail(err, ERROR_FORMAT, "%s: has no `model = PATH` line", path);
     free(path);

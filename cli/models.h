@@ -1,14 +1,16 @@
 #ifndef MODELS_H
 #define MODELS_H
-/* Which model: -m, else TRAWL_MODEL, else `model = ...` in $XDG_CONFIG_HOME/trawl/config (~/.config without it). A value without
- * a slash that is no file is a name: $XDG_CONFIG_HOME/trawl/models/NAME.conf has `model = PATH` and `lora = PATH[:SCALE]` lines. */
+/* Which model: -m, else TRAWL_MODEL, else `model = ...` in $XDG_CONFIG_HOME/trawl/config (~/.config
+ * without it). A value without a slash that is no file is a name:
+ * $XDG_CONFIG_HOME/trawl/models/NAME.conf has `model = PATH` and `lora = PATH[:SCALE]` lines. */
 
 #include "arguments.h"
 #include "trawl.h"
 
 struct model_choice {
     char *path; /* owned */
-    struct trawl_adapter *adapters; /* owned, with their paths: those of the name, then those of --lora */
+    struct trawl_adapter
+        *adapters; /* owned, with their paths: those of the name, then those of --lora */
     int n_adapters;
 };
 

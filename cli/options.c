@@ -17,65 +17,83 @@
 const struct command_row COMMANDS[N_COMMANDS] = {
     [COMMAND_GREP] =
         {"grep", "QUESTION [FILE|DIR...]", "ask every document a yes/no question",
-         "Reads documents (lines, paragraphs or whole files), asks each one QUESTION, and prints those that the model answers "
-         "with yes, as grep prints lines. Without FILE, or where FILE is -, standard input is read; a directory is read with "
+         "Reads documents (lines, paragraphs or whole files), asks each one QUESTION, and prints "
+         "those that the model answers "
+         "with yes, as grep prints lines. Without FILE, or where FILE is -, standard input is "
+         "read; a directory is read with "
          "all that is below it, files in name order. HTML files are read as their visible text.\n"
-         "A document is a line; it is a whole file under -l or -L or when a directory is named; --unit chooses. Matching "
+         "A document is a line; it is a whole file under -l or -L or when a directory is named; "
+         "--unit chooses. Matching "
          "files print their name.\n"
-         "The model's weights are read from disk once for every batch of documents, so many documents at a time cost "
+         "The model's weights are read from disk once for every batch of documents, so many "
+         "documents at a time cost "
          "little more than one; answers appear after every sweep.\n"
          "  trawl grep -m demo -l \"Does it repeat every year?\" pages/\n"
          "  trawl grep -m model.gguf --memory 4G --json \"Is this about water?\" notes.txt\n"
-         "Exit status: 0 some document matched, 1 none did, 2 an error (with -q: 0 whenever one matched).",
+         "Exit status: 0 some document matched, 1 none did, 2 an error (with -q: 0 whenever one "
+         "matched).",
          cmd_grep},
-    [COMMAND_TOKENIZE] =
-        {"tokenize", "[FILE]", "print the token ids of a text",
-         "Prints the ids of the whole input, separated by spaces. FILE may be - for standard input. The model may be a "
-         "file that holds a vocabulary only.\n"
-         "  printf 'Hello world' | trawl tokenize -m model.gguf --pieces",
-         cmd_tokenize},
-    [COMMAND_INSPECT] =
-        {"inspect", "[MODEL]", "say what a model is and what a run of it needs",
-         "Prints architecture, shapes, tensor types, bytes read per sweep, and the memory that a run takes: the smallest "
-         "budget and what it consists of.\n"
-         "  trawl inspect model.gguf --memory 4G",
-         cmd_inspect},
+    [COMMAND_TOKENIZE] = {"tokenize", "[FILE]", "print the token ids of a text",
+                          "Prints the ids of the whole input, separated by spaces. FILE may be - "
+                          "for standard input. The model may be a "
+                          "file that holds a vocabulary only.\n"
+                          "  printf 'Hello world' | trawl tokenize -m model.gguf --pieces",
+                          cmd_tokenize},
+    [COMMAND_INSPECT] = {"inspect", "[MODEL]", "say what a model is and what a run of it needs",
+                         "Prints architecture, shapes, tensor types, bytes read per sweep, and the "
+                         "memory that a run takes: the smallest "
+                         "budget and what it consists of.\n"
+                         "  trawl inspect model.gguf --memory 4G",
+                         cmd_inspect},
     [COMMAND_SCORE] =
         {"score", "FILE", "print the log-probability of every token of a text, and perplexity",
-         "Cuts the text into chunks of --context tokens that do not overlap (the last, shorter one is dropped; a chunk's "
-         "first token becomes begin-of-sequence where the model wants one) and scores the second half of each: position, "
+         "Cuts the text into chunks of --context tokens that do not overlap (the last, shorter one "
+         "is dropped; a chunk's "
+         "first token becomes begin-of-sequence where the model wants one) and scores the second "
+         "half of each: position, "
          "id, text and log-probability of each token given what is before it, then perplexity.\n"
-         "With --ids each line of FILE is one sequence of token ids, taken as they are, and all positions are scored; "
+         "With --ids each line of FILE is one sequence of token ids, taken as they are, and all "
+         "positions are scored; "
          "blank lines are skipped.\n"
          "  trawl score -m model.gguf --ids --json --top 5 ids.txt",
          cmd_score},
-    [COMMAND_HELP] = {"help", "[COMMAND]", "say what a command does", "The same as `trawl COMMAND --help`.",
-                      cmd_help},
-    [COMMAND_COMPLETIONS] =
-        {"completions", "bash|zsh|fish", "print a completion script for a shell",
-         "  source <(trawl completions bash)\n"
-         "  trawl completions zsh > ~/.zfunc/_trawl\n"
-         "  trawl completions fish > ~/.config/fish/completions/trawl.fish",
-         cmd_completions},
+    [COMMAND_HELP] = {"help", "[COMMAND]", "say what a command does",
+                      "The same as `trawl COMMAND --help`.", cmd_help},
+    [COMMAND_COMPLETIONS] = {"completions", "bash|zsh|fish",
+                             "print a completion script for a shell",
+                             "  source <(trawl completions bash)\n"
+                             "  trawl completions zsh > ~/.zfunc/_trawl\n"
+                             "  trawl completions fish > ~/.config/fish/completions/trawl.fish",
+                             cmd_completions},
     [COMMAND_VERSION] = {"version", "", "print the version", "", cmd_version},
 };
 
 const char *const GROUP_TITLES[N_GROUPS] = {
-    [GROUP_MODEL] = "Model",           [GROUP_INPUT] = "What is read",
-    [GROUP_ASK] = "What is asked",     [GROUP_SELECT] = "What matches",
-    [GROUP_OUTPUT] = "What is printed", [GROUP_COMMAND] = "Options of this command",
-    [GROUP_RUN] = "Memory and speed",  [GROUP_OTHER] = "Other",
+    [GROUP_MODEL] = "Model",
+    [GROUP_INPUT] = "What is read",
+    [GROUP_ASK] = "What is asked",
+    [GROUP_SELECT] = "What matches",
+    [GROUP_OUTPUT] = "What is printed",
+    [GROUP_COMMAND] = "Options of this command",
+    [GROUP_RUN] = "Memory and speed",
+    [GROUP_OTHER] = "Other",
 };
 
 const struct option_row OPTIONS[] = {
-    {OPTION_MODEL, MODELS, GROUP_MODEL, 'm', "model", "PATH|NAME", NULL, NULL,
-     "GGUF file (any part of a split one), or a name such as demo. A word after grep's -m that is only a number is "
-     "--max-count; --model=PATH takes any. Default: TRAWL_MODEL, then `model = ...` in trawl/config"},
+    {OPTION_MODEL, GREP, GROUP_MODEL, 'm', "model", "PATH|NAME", NULL, NULL,
+     "GGUF file (any part of a split one), or a name such as demo; default: TRAWL_MODEL, then "
+     "`model = ...` in "
+     "trawl/config. After -m a word that is only a number is --max-count instead"},
+    {OPTION_MODEL, MODELS & ~GREP, GROUP_MODEL, 'm', "model", "PATH|NAME", NULL, NULL,
+     "GGUF file (any part of a split one), or a name such as demo; default: TRAWL_MODEL, then "
+     "`model = ...` in "
+     "trawl/config"},
     {OPTION_LORA, ENGINE, GROUP_MODEL, 0, "lora", "FILE[:SCALE]", NULL, NULL,
      "GGUF low-rank adapter to add to the weights; may be repeated"},
 
     {OPTION_UNIT, GREP, GROUP_INPUT, 'u', "unit", "UNIT", "line paragraph file", NULL,
-     "what a document is: line (default), paragraph (lines between blank lines), or file (default with -l, -L or a "
+     "what a document is: line (default), paragraph (lines between blank lines), or file (default "
+     "with -l, -L or a "
      "directory)"},
     {OPTION_RECURSIVE, GREP, GROUP_INPUT, 'r', "recursive", NULL, NULL, NULL,
      "read directories (a directory implies it); without FILE, the current one"},
@@ -86,7 +104,8 @@ const struct option_row OPTIONS[] = {
     {OPTION_NULL_DATA, GREP, GROUP_INPUT, 'z', "null-data", NULL, NULL, NULL,
      "lines end in a NUL byte, in input and output"},
     {OPTION_TEXT, GREP, GROUP_INPUT, 'a', NULL, NULL, NULL, NULL,
-     "read files with NUL bytes as text; otherwise one with a NUL in its first 96 KiB is skipped and counted"},
+     "read files with NUL bytes as text; otherwise one with a NUL in its first 96 KiB is skipped "
+     "and counted"},
     {OPTION_SKIP_BINARY, GREP, GROUP_INPUT, 'I', NULL, NULL, NULL, NULL,
      "a file with NUL bytes is one that does not match, silently"},
     {OPTION_RAW, GREP, GROUP_INPUT, 0, "raw", NULL, NULL, NULL,
@@ -102,9 +121,11 @@ const struct option_row OPTIONS[] = {
     {OPTION_LAYOUT, GREP, GROUP_ASK, 0, "layout", "LAYOUT", "document-first question-first", NULL,
      "order of document and question in the prompt"},
     {OPTION_WINDOW, GREP | INSPECT, GROUP_ASK, 0, "window", "N", NULL, NULL,
-     "most tokens of a document sent at once (default: the model's context or 4096, whichever is less)"},
+     "most tokens of a document sent at once (default: the model's context or 4096, whichever is "
+     "less)"},
     {OPTION_LONG, GREP, GROUP_ASK, 0, "long", "HOW", "window head skip", NULL,
-     "longer documents: window (cut into overlapping windows, the largest p_yes counts), head (only the beginning is "
+     "longer documents: window (cut into overlapping windows, the largest p_yes counts), head "
+     "(only the beginning is "
      "read) or skip"},
     {OPTION_SAMPLE, GREP, GROUP_ASK, 0, "sample", "N", NULL, NULL,
      "ask only N documents, chosen at random from all of the input"},
@@ -116,13 +137,15 @@ const struct option_row OPTIONS[] = {
      "print what would be sent for the first document, and stop"},
 
     {OPTION_THRESHOLD, GREP, GROUP_SELECT, 't', "threshold", "P", NULL, NULL,
-     "a document matches when p_yes, the probability of yes against no, is at least P (default 0.5)"},
+     "a document matches when p_yes, the probability of yes against no, is at least P (default "
+     "0.5)"},
     {OPTION_INVERT, GREP, GROUP_SELECT, 'v', "invert-match", NULL, NULL, NULL,
      "select the documents that do not match"},
     {OPTION_MAX_COUNT, GREP, GROUP_SELECT, 0, "max-count", "NUM", NULL, NULL,
      "stop reading a file after NUM selected documents; also -m NUM"},
     {OPTION_TOP, GREP, GROUP_SELECT, 0, "top", "N", NULL, NULL,
-     "print only the N documents with the highest p_yes (lowest with -v), best first; --threshold, when given, still "
+     "print only the N documents with the highest p_yes (lowest with -v), best first; --threshold, "
+     "when given, still "
      "applies"},
 
     {OPTION_LIST, GREP, GROUP_OUTPUT, 'l', "files-with-matches", NULL, NULL, NULL,
@@ -157,9 +180,11 @@ const struct option_row OPTIONS[] = {
     {OPTION_PROBABILITIES, GREP, GROUP_OUTPUT, 'p', "probabilities", NULL, NULL, NULL,
      "print p_yes before each match, at the beginning of the line"},
     {OPTION_JSON, GREP, GROUP_OUTPUT, 0, "json", NULL, NULL, NULL,
-     "print one JSON object per document read, matching or not, in input order: file, line, answer, p_yes, p_other, "
+     "print one JSON object per document read, matching or not, in input order: file, line, "
+     "answer, p_yes, p_other, "
      "unsure, tokens, text"},
-    {OPTION_NO_TEXT, GREP, GROUP_OUTPUT, 0, "no-text", NULL, NULL, NULL, "leave the text out of --json"},
+    {OPTION_NO_TEXT, GREP, GROUP_OUTPUT, 0, "no-text", NULL, NULL, NULL,
+     "leave the text out of --json"},
 
     {OPTION_NO_BOS, TOKENIZE, GROUP_COMMAND, 0, "no-bos", NULL, NULL, NULL,
      "no begin-of-sequence token, even where the model wants one"},

@@ -1,7 +1,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
-/* The one table of commands and options. The parser (arguments.c), --help and the man page (help.c) and the shell
- * completions (completions.c) are all made from it. Everything here is constant. */
+/* The one table of commands and options. The parser (arguments.c), --help and the man page (help.c)
+ * and the shell completions (completions.c) are all made from it. Everything here is constant. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -110,8 +110,9 @@ struct option_row {
     const char *name;     /* long name, without the dashes */
     const char *argument; /* NULL: takes none; "[X]": optional, only after '=' */
     const char *choices;  /* space-separated values, NULL: anything */
-    const char *(*names)(size_t i); /* values that the engine knows, NULL after the last; NULL: none */
-    const char *help;                  /* NULL: another name of an option above, not shown */
+    const char *(*names)(
+        size_t i);    /* values that the engine knows, NULL after the last; NULL: none */
+    const char *help; /* NULL: another name of an option above, not shown */
 };
 
 extern const struct command_row COMMANDS[N_COMMANDS];

@@ -1,6 +1,7 @@
 #ifndef RUN_OPTIONS_H
 #define RUN_OPTIONS_H
-/* The options that every run of the engine has: --memory, --rows, --threads, --reader, --cpu, --exact. */
+/* The options that every run of the engine has: --memory, --rows, --threads, --reader, --cpu,
+ * --exact. */
 
 #include "arguments.h"
 #include "trawl.h"

@@ -40,7 +40,8 @@ int score_input_ids(struct score_input *input, const struct trawl_model *model, 
             return fail_context(err, "line %zu", line);
         for (size_t i = first; i < input->tokens.n_ids; i++)
             if ((uint32_t)input->tokens.ids[i] >= info.n_vocab)
-                return fail(err, ERROR_FORMAT, "line %zu: token id %d is outside the vocabulary of %u", line,
+                return fail(err, ERROR_FORMAT,
+                            "line %zu: token id %d is outside the vocabulary of %u", line,
                             (int)input->tokens.ids[i], (unsigned)info.n_vocab);
         if (input->tokens.n_ids > first &&
             add_span(input, first, input->tokens.n_ids - first, err) < 0)
@@ -58,7 +59,8 @@ static int find_bos(const struct trawl_model *model, int32_t *bos, struct error 
     struct trawl_tokens with = {0}, without = {0};
     int status = 0;
     if (trawl_tokenize(model, "a", 1, &(struct trawl_tokenize_options){0}, &with, err) < 0 ||
-        trawl_tokenize(model, "a", 1, &(struct trawl_tokenize_options){.no_bos = true}, &without, err) < 0)
+        trawl_tokenize(model, "a", 1, &(struct trawl_tokenize_options){.no_bos = true}, &without,
+                       err) < 0)
         status = -1;
     *bos = status == 0 && with.n_ids > without.n_ids ? with.ids[0] : -1;
     trawl_tokens_deinit(&with);
@@ -72,15 +74,18 @@ int score_input_text(struct score_input *input, const struct trawl_model *model,
     struct trawl_model_info info;
     int32_t bos;
     if (trawl_model_info(model, &info, err) < 0 || find_bos(model, &bos, err) < 0 ||
-        trawl_tokenize(model, text, n_bytes, &(struct trawl_tokenize_options){0}, &input->tokens, err) < 0)
+        trawl_tokenize(model, text, n_bytes, &(struct trawl_tokenize_options){0}, &input->tokens,
+                       err) < 0)
         return -1;
     if (context == 0)
-        context = info.n_context > 0 && info.n_context < DEFAULT_CONTEXT ? info.n_context : DEFAULT_CONTEXT;
+        context = info.n_context > 0 && info.n_context < DEFAULT_CONTEXT ? info.n_context
+                                                                         : DEFAULT_CONTEXT;
     if (info.n_context > 0 && context > info.n_context)
         return fail(err, ERROR_USAGE, "--context %u is more than the model's context of %u",
                     (unsigned)context, (unsigned)info.n_context);
     if (input->tokens.n_ids < context)
-        return fail(err, ERROR_USAGE, "%zu tokens are less than one chunk of %u: take a longer text or --context N",
+        return fail(err, ERROR_USAGE,
+                    "%zu tokens are less than one chunk of %u: take a longer text or --context N",
                     input->tokens.n_ids, (unsigned)context);
 
     input->halves = true;

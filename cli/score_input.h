@@ -1,8 +1,9 @@
 #ifndef SCORE_INPUT_H
 #define SCORE_INPUT_H
-/* The sequences that `trawl score` runs: lines of ids as they are, or chunks of a text cut as llama.cpp's perplexity tool cuts them
- * (tools/perplexity: chunks of n_ctx without overlap, the first token of each replaced by begin-of-sequence where the model
- * adds one, the second half of the positions scored). */
+/* The sequences that `trawl score` runs: lines of ids as they are, or chunks of a text cut as
+ * llama.cpp's perplexity tool cuts them (tools/perplexity: chunks of n_ctx without overlap, the
+ * first token of each replaced by begin-of-sequence where the model adds one, the second half of
+ * the positions scored). */
 
 #include "arguments.h"
 #include "trawl.h"
@@ -28,7 +29,8 @@ int score_input_text(struct score_input *input, const struct trawl_model *model,
                      size_t n_bytes, uint32_t context, struct error *err) MUST_CHECK;
 void score_input_deinit(struct score_input *input);
 
-static inline uint32_t score_first_readout(const struct score_input *input, const struct score_span *span)
+static inline uint32_t score_first_readout(const struct score_input *input,
+                                           const struct score_span *span)
 {
     return input->halves ? span->n_ids / 2 : 0;
 }

@@ -1,6 +1,7 @@
 #ifndef DOCUMENT_H
 #define DOCUMENT_H
-/* What goes through a run in input order: documents, and after those of each file the file's end. */
+/* What goes through a run in input order: documents, and after those of each file the file's end.
+ */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,18 +21,18 @@ struct input_file {
     /* Kept by the reader of answers: */
     uint64_t n_selected;
     uint64_t last_selected; /* index of the last selected document */
-    double p_yes;        /* of its best selected document */
+    double p_yes;           /* of its best selected document */
 };
 
 struct item {
     struct item *next; /* the owner's queue */
     struct input_file *file;
-    bool is_end;      /* the end of the file: no document */
-    char *text;       /* owned; NULL: not kept, or an end */
-    size_t n_bytes;   /* of the text, without the end of its last line */
-    uint64_t line;    /* of its first line, from 1 */
-    uint64_t index;   /* among the documents of its file, from 1 */
-    uint64_t serial;  /* among all items, from 0 */
+    bool is_end;     /* the end of the file: no document */
+    char *text;      /* owned; NULL: not kept, or an end */
+    size_t n_bytes;  /* of the text, without the end of its last line */
+    uint64_t line;   /* of its first line, from 1 */
+    uint64_t index;  /* among the documents of its file, from 1 */
+    uint64_t serial; /* among all items, from 0 */
 };
 
 void item_free(struct item *item); /* NULL is legal */

@@ -1,6 +1,7 @@
-/* HTML as its visible text: the title, then what a reader would see, block elements on lines of their own, a blank line around
- * paragraphs, headings, lists and tables, cells separated by tabs. Read by libxml2's parser as a stream of events, so neither
- * depth nor size of the page matters beyond its text. Nothing is fetched. */
+/* HTML as its visible text: the title, then what a reader would see, block elements on lines of
+ * their own, a blank line around paragraphs, headings, lists and tables, cells separated by tabs.
+ * Read by libxml2's parser as a stream of events, so neither depth nor size of the page matters
+ * beyond its text. Nothing is fetched. */
 
 #include "kinds.h"
 
@@ -36,18 +37,21 @@ static bool is_one_of(const char *name, const char *const *names)
     return false;
 }
 
-static const char *const INVISIBLE[] = {"script", "style", "noscript", "template", "svg", "iframe",
-                                        "object", "canvas", "audio", "video", "datalist",
-                                        "textarea", "select", NULL};
+static const char *const INVISIBLE[] = {"script",   "style",    "noscript", "template", "svg",
+                                        "iframe",   "object",   "canvas",   "audio",    "video",
+                                        "datalist", "textarea", "select",   NULL};
 
 static enum gap gap_of(const char *name)
 {
     static const char *const paragraphs[] = {
-        "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "pre", "blockquote", "title",
-        "section", "article", "header", "footer", "nav", "aside", "main", "form", "hr", "figure", NULL};
-    static const char *const lines[] = {"div", "li", "tr", "dt", "dd", "br", "caption", "address", "body", "summary",
-                                        "details", "figcaption", "fieldset", "legend", "center", "thead", "tbody",
-                                        "tfoot", "head", "html", "menu", "dir", "frame", "dialog", NULL};
+        "p",   "h1",    "h2",   "h3",         "h4",    "h5",      "h6",      "ul",     "ol",
+        "dl",  "table", "pre",  "blockquote", "title", "section", "article", "header", "footer",
+        "nav", "aside", "main", "form",       "hr",    "figure",  NULL};
+    static const char *const lines[] = {"div",     "li",         "tr",       "dt",     "dd",
+                                        "br",      "caption",    "address",  "body",   "summary",
+                                        "details", "figcaption", "fieldset", "legend", "center",
+                                        "thead",   "tbody",      "tfoot",    "head",   "html",
+                                        "menu",    "dir",        "frame",    "dialog", NULL};
     if (is_one_of(name, paragraphs))
         return GAP_PARAGRAPH;
     if (is_one_of(name, lines))
@@ -82,8 +86,8 @@ static bool is_hidden(const xmlChar **attributes)
         const char *value = (const char *)attributes[1];
         if (strcasecmp(name, "hidden") == 0)
             return true;
-        const char *display = value && strcasecmp(name, "style") == 0 ? strcasestr(value, "display")
-                                                                      : NULL;
+        const char *display =
+            value && strcasecmp(name, "style") == 0 ? strcasestr(value, "display") : NULL;
         if (display) {
             display += strlen("display");
             display += strspn(display, " \t:");
@@ -174,7 +178,8 @@ bool html_recognise(const char *head, size_t n_bytes, const char *path)
     memcpy(sniff, head, n);
     sniff[n] = '\0';
     const char *start = sniff + strspn(sniff, " \t\r\n\f");
-    while (strncmp(start, "<!--", 4) == 0 || strncmp(start, "<?xml", 5) == 0) { /* may come before the page */
+    while (strncmp(start, "<!--", 4) == 0 ||
+           strncmp(start, "<?xml", 5) == 0) { /* may come before the page */
         const char *end = strchr(start, '>');
         if (!end)
             return false;
@@ -205,10 +210,11 @@ int html_read(const char *data, size_t n_bytes, struct bytes *text, struct error
     *parser->sax = events;
     parser->userData = &page;
 
-    /* A page that is valid UTF-8 is UTF-8, whatever it says; others are what they say, else Latin-1 (libxml2's default). */
+    /* A page that is valid UTF-8 is UTF-8, whatever it says; others are what they say, else Latin-1
+     * (libxml2's default). */
     const char *encoding = utf8_is_valid(data, n_bytes) ? "UTF-8" : NULL;
-    int options = HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET |
-                  HTML_PARSE_COMPACT | XML_PARSE_HUGE;
+    int options = HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
+                  HTML_PARSE_NONET | HTML_PARSE_COMPACT | XML_PARSE_HUGE;
     xmlDocPtr document = htmlCtxtReadMemory(parser, data, (int)n_bytes, NULL, encoding, options);
     if (document)
         xmlFreeDoc(document);

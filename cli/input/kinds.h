@@ -1,7 +1,8 @@
 #ifndef KINDS_H
 #define KINDS_H
-/* Inputs that are not plain text. A kind recognises a file by its first bytes and turns all of it into text; what no kind recognises is
- * text already, and streamed. A new kind (PDF, mail) is a file like html.c and a row in kinds.c. */
+/* Inputs that are not plain text. A kind recognises a file by its first bytes and turns all of it
+ * into text; what no kind recognises is text already, and streamed. A new kind (PDF, mail) is a
+ * file like html.c and a row in kinds.c. */
 
 #include "base/bytes.h"
 #include "base/error.h"

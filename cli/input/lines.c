@@ -77,9 +77,8 @@ int lines_next(struct lines *lines, struct line *line, struct error *err)
     for (;;) {
         char *start = lines->buffer + lines->start;
         size_t held = lines->end - lines->start;
-        char *end = held > searched
-                        ? memchr(start + searched, lines->end_byte, held - searched)
-                        : NULL;
+        char *end =
+            held > searched ? memchr(start + searched, lines->end_byte, held - searched) : NULL;
         if (end) {
             *line = (struct line){.text = start, .n_bytes = (size_t)(end - start)};
             lines->start += line->n_bytes + 1;

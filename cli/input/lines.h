@@ -1,6 +1,7 @@
 #ifndef LINES_H
 #define LINES_H
-/* Lines of a file or of a text in memory. A file is streamed: memory is one buffer and the longest line. */
+/* Lines of a file or of a text in memory. A file is streamed: memory is one buffer and the longest
+ * line. */
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -8,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LINES_HEAD_BYTES (96 * 1024)         /* what is looked at before a file is read: binary? HTML? */
-#define DOCUMENT_MAX_BYTES (256ull << 20)    /* a longer line, paragraph or file is refused */
+#define LINES_HEAD_BYTES   (96 * 1024) /* what is looked at before a file is read: binary? HTML? */
+#define DOCUMENT_MAX_BYTES (256ull << 20) /* a longer line, paragraph or file is refused */
 
 struct lines {
     int fd; /* owned; -1: everything is in the buffer */
@@ -28,7 +29,8 @@ struct line {
 void lines_init(struct lines *lines, int fd, char end_byte);
 void lines_deinit(struct lines *lines);
 
-/* Reads until LINES_HEAD_BYTES are buffered or the file ends. Nothing is used up: the bytes lie at buffer[start..end). */
+/* Reads until LINES_HEAD_BYTES are buffered or the file ends. Nothing is used up: the bytes lie at
+ * buffer[start..end). */
 int lines_read_head(struct lines *lines, struct error *err) MUST_CHECK;
 
 /* 1: [line] filled; 0: no more; -1. A last line without an end is a line. */

@@ -74,7 +74,8 @@ void source_free(struct source *source)
     free(source);
 }
 
-/* Records what failed with the open file and ends it. Only lack of memory for the words is fatal. */
+/* Records what failed with the open file and ends it. Only lack of memory for the words is fatal.
+ */
 static int give_up(struct source *source, const char *why, struct error *err)
 {
     free(source->file->trouble);
@@ -210,7 +211,8 @@ static int next_paragraph(struct source *source, struct item **item, struct erro
             continue;
         }
         if (source->paragraph.n_bytes + line.n_bytes > DOCUMENT_MAX_BYTES)
-            return fail(err, ERROR_LIMIT, "a paragraph of more than %llu MB", DOCUMENT_MAX_BYTES >> 20);
+            return fail(err, ERROR_LIMIT, "a paragraph of more than %llu MB",
+                        DOCUMENT_MAX_BYTES >> 20);
         if ((first && bytes_append(&source->paragraph, &source->lines.end_byte, 1, err) < 0) ||
             bytes_append(&source->paragraph, line.text, line.n_bytes, err) < 0)
             return -1;
@@ -218,7 +220,8 @@ static int next_paragraph(struct source *source, struct item **item, struct erro
     }
     if (status < 0 || !first)
         return status < 0 ? -1 : 0;
-    return make_document(source, source->paragraph.data, source->paragraph.n_bytes, first, item, err);
+    return make_document(source, source->paragraph.data, source->paragraph.n_bytes, first, item,
+                         err);
 }
 
 /* The next document of the open file. 1, 0 at its end, -1. */
@@ -260,7 +263,8 @@ static int read_next(struct source *source, struct item **item, struct error *er
         int status = next_document(source, item, &trouble);
         if (status > 0)
             return 1;
-        if (status < 0 && give_up(source, trouble.os_errno ? strerror(trouble.os_errno) : trouble.text, err) < 0)
+        if (status < 0 &&
+            give_up(source, trouble.os_errno ? strerror(trouble.os_errno) : trouble.text, err) < 0)
             return -1;
     }
     if (make_item(source, item, err) < 0)
@@ -300,7 +304,8 @@ static int compare_serials(const void *a, const void *b)
 int source_sample(struct source *source, uint64_t n_wanted, uint64_t seed, uint64_t *n_seen,
                   struct error *err)
 {
-    struct item **kept = NULL; /* all ends, and the reservoir (Vitter's algorithm R) at places[0..n_places) */
+    struct item **kept =
+        NULL; /* all ends, and the reservoir (Vitter's algorithm R) at places[0..n_places) */
     size_t *places = NULL;
     size_t n_kept = 0, kept_capacity = 0, n_places = 0, places_capacity = 0;
     struct item *item;
@@ -308,7 +313,8 @@ int source_sample(struct source *source, uint64_t n_wanted, uint64_t seed, uint6
     *n_seen = 0;
     while ((status = read_next(source, &item, err)) > 0) {
         if (!item->is_end && ++*n_seen > n_wanted) {
-            uint64_t place = draw(&seed) % *n_seen; /* the modulo's bias is below 2^-30 for any input that ends */
+            uint64_t place = draw(&seed) %
+                             *n_seen; /* the modulo's bias is below 2^-30 for any input that ends */
             if (place < n_wanted) {
                 item_free(kept[places[place]]);
                 kept[places[place]] = item;

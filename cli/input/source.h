@@ -1,7 +1,7 @@
 #ifndef SOURCE_H
 #define SOURCE_H
-/* Operands in, items out: walks the files, reads each as what it is, cuts it into documents. Nothing is read ahead of the caller
- * but one buffer. */
+/* Operands in, items out: walks the files, reads each as what it is, cuts it into documents.
+ * Nothing is read ahead of the caller but one buffer. */
 
 #include "document.h"
 #include "walk.h"
@@ -9,9 +9,9 @@
 struct source_options {
     struct walk_options walk;
     enum unit unit;
-    bool null_data; /* lines end in NUL */
-    bool binary;    /* files with NUL bytes are read as text */
-    bool raw;       /* every file is plain text */
+    bool null_data;     /* lines end in NUL */
+    bool binary;        /* files with NUL bytes are read as text */
+    bool raw;           /* every file is plain text */
     bool refuse_output; /* a file that is also standard output is trouble */
     bool ask_nothing;   /* files end before their first document */
 };
@@ -20,11 +20,13 @@ struct source;
 struct source *source_new(const struct source_options *options, struct error *err) MUST_CHECK;
 void source_free(struct source *source);
 
-/* 1: *item is the caller's to free; 0: no more; -1: out of memory. Trouble with a file is told by its end. */
+/* 1: *item is the caller's to free; 0: no more; -1: out of memory. Trouble with a file is told by
+ * its end. */
 int source_next(struct source *source, struct item **item, struct error *err) MUST_CHECK;
 
-/* From now on source_next gives [n_wanted] documents drawn uniformly from all there are (reading them now, keeping only those), and
- * the ends of all files, in input order. *n_seen: documents there were. */
+/* From now on source_next gives [n_wanted] documents drawn uniformly from all there are (reading
+ * them now, keeping only those), and the ends of all files, in input order. *n_seen: documents
+ * there were. */
 int source_sample(struct source *source, uint64_t n_wanted, uint64_t seed, uint64_t *n_seen,
                   struct error *err) MUST_CHECK;
 

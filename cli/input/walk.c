@@ -100,7 +100,8 @@ static int read_names(struct level *level, DIR *directory, struct error *err)
     return 0;
 }
 
-/* Enters the directory at the current path. Returns 0, 1 with *os_errno set when it cannot be read, or -1. */
+/* Enters the directory at the current path. Returns 0, 1 with *os_errno set when it cannot be read,
+ * or -1. */
 static int enter(struct walk *walk, bool named, int *os_errno, struct error *err)
 {
     DIR *directory = opendir(walk->path);
@@ -109,8 +110,8 @@ static int enter(struct walk *walk, bool named, int *os_errno, struct error *err
         return 1;
     }
     struct level *level = calloc(1, sizeof *level);
-    int status = level ? read_names(level, directory, err)
-                       : fail_memory(err, sizeof *level, "a directory");
+    int status =
+        level ? read_names(level, directory, err) : fail_memory(err, sizeof *level, "a directory");
     closedir(directory);
     if (status < 0) {
         if (level)
@@ -140,8 +141,8 @@ static bool matches_suffix(const char *pattern, const char *path)
     return false;
 }
 
-/* As grep: rules are tried on the base name (an operand: on every suffix of its path), the last that matches wins; without a
- * match a file is in unless the first rule includes. */
+/* As grep: rules are tried on the base name (an operand: on every suffix of its path), the last
+ * that matches wins; without a match a file is in unless the first rule includes. */
 static bool is_wanted(const struct walk *walk, const char *path, bool named)
 {
     const struct walk_options *options = &walk->options;
@@ -155,7 +156,8 @@ static bool is_wanted(const struct walk *walk, const char *path, bool named)
     return options->n_globs == 0 || !options->globs[0].include;
 }
 
-/* Decides on the current path. 1: [entry] is a file or an error; 0: nothing to read here, or a directory was entered; -1. */
+/* Decides on the current path. 1: [entry] is a file or an error; 0: nothing to read here, or a
+ * directory was entered; -1. */
 static int visit(struct walk *walk, bool named, struct walk_entry *entry, struct error *err)
 {
     *entry = (struct walk_entry){.path = walk->path, .named = named};

@@ -1,8 +1,9 @@
 #ifndef WALK_H
 #define WALK_H
-/* The files that the operands name, one after the other: directories are entered, the files of each in the order of their names'
- * bytes. As grep -r: symbolic links met below a directory are skipped, those named are followed; devices, pipes and sockets met
- * below a directory are skipped. Only the names of the directories on the way are held. */
+/* The files that the operands name, one after the other: directories are entered, the files of each
+ * in the order of their names' bytes. As grep -r: symbolic links met below a directory are skipped,
+ * those named are followed; devices, pipes and sockets met below a directory are skipped. Only the
+ * names of the directories on the way are held. */
 
 #include "base/error.h"
 
@@ -26,7 +27,7 @@ struct walk_entry {
     const char *path; /* valid until the next call */
     bool named;       /* an operand itself */
     bool is_stdin;
-    int os_errno;     /* not 0: it cannot be read */
+    int os_errno; /* not 0: it cannot be read */
 };
 
 struct walk;

@@ -10,7 +10,8 @@
 
 #define REDRAW_NS 100000000u
 
-/* Seconds left, from what is done and how far the running sweep is; negative while there is no telling. */
+/* Seconds left, from what is done and how far the running sweep is; negative while there is no
+ * telling. */
 static double seconds_left(const struct progress *progress, const struct trawl_progress *now)
 {
     double done = (double)progress->n_done + (double)now->batch_sequences * now->sweep_done;
@@ -40,9 +41,10 @@ void progress_draw(struct progress *progress, const struct trawl_progress *now)
     char line[320];
     int n = snprintf(line, sizeof line,
                      "%s/%s %s%s  %s rows/s  sweep %llu layer %u/%u  disk %s/s  waiting %.0f%%",
-                     unit_count(progress->n_done).text, unit_count(progress->n_read).text, progress->noun,
-                     progress->read_all ? "" : " so far", rate.text, (unsigned long long)now->sweep,
-                     now->layer, now->n_layers, disk.text, 100 * now->seconds_waiting / seconds);
+                     unit_count(progress->n_done).text, unit_count(progress->n_read).text,
+                     progress->noun, progress->read_all ? "" : " so far", rate.text,
+                     (unsigned long long)now->sweep, now->layer, now->n_layers, disk.text,
+                     100 * now->seconds_waiting / seconds);
     double left = seconds_left(progress, now);
     if (left >= 0 && n > 0 && (size_t)n < sizeof line)
         snprintf(line + n, sizeof line - (size_t)n, "  %s left", unit_seconds(left).text);

@@ -6,10 +6,10 @@
 
 struct progress {
     bool on;
-    bool drawn;         /* the line is on the screen */
-    const char *noun;   /* "documents" */
+    bool drawn;       /* the line is on the screen */
+    const char *noun; /* "documents" */
     uint64_t n_read, n_done;
-    bool read_all;      /* n_read is the total */
+    bool read_all; /* n_read is the total */
     uint64_t drawn_ns;
 };
 

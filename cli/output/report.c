@@ -37,8 +37,9 @@ static void print_documents(const struct report *report, struct out *out)
         out_format(out, ", %s blank", COUNT(stats->blank));
     out_char(out, '\n');
     if (n_skipped(report) > 0)
-        out_format(out, "skipped     %s: %s binary, %s unreadable, %s too long\n", COUNT(n_skipped(report)),
-                   COUNT(report->binary), COUNT(report->unreadable), COUNT(stats->too_long));
+        out_format(out, "skipped     %s: %s binary, %s unreadable, %s too long\n",
+                   COUNT(n_skipped(report)), COUNT(report->binary), COUNT(report->unreadable),
+                   COUNT(stats->too_long));
 }
 
 void report_screen(const struct report *report, struct out *out)
@@ -47,19 +48,21 @@ void report_screen(const struct report *report, struct out *out)
     const struct trawl_plan *plan = &stats->plan;
     double prompt = (double)stats->prompt_tokens;
     print_documents(report, out);
-    out_format(out, "tokens      %s, of which %s (%.1f%%) shared: %s rows\n", COUNT(stats->prompt_tokens),
-               COUNT(stats->shared_tokens), prompt > 0 ? 100 * (double)stats->shared_tokens / prompt : 0,
-               COUNT(stats->rows));
+    out_format(out, "tokens      %s, of which %s (%.1f%%) shared: %s rows\n",
+               COUNT(stats->prompt_tokens), COUNT(stats->shared_tokens),
+               prompt > 0 ? 100 * (double)stats->shared_tokens / prompt : 0, COUNT(stats->rows));
     out_format(out, "sweeps      %s, %s read, up to %s rows each, %s of %s slices kept in memory\n",
-               COUNT(stats->sweeps), BYTES(stats->bytes_read), COUNT(plan->n_rows), COUNT(plan->n_pinned),
-               COUNT(plan->n_slices));
+               COUNT(stats->sweeps), BYTES(stats->bytes_read), COUNT(plan->n_rows),
+               COUNT(plan->n_pinned), COUNT(plan->n_slices));
     out_format(out, "memory      %s at most, budget %s\n", MEMORY(stats->peak_memory_bytes),
                MEMORY(plan->memory_bytes));
-    out_format(out, "time        %s: %s computing, %s waiting for the disk\n", SECONDS(stats->seconds),
-               SECONDS(stats->seconds_compute), SECONDS(stats->seconds_waiting));
+    out_format(out, "time        %s: %s computing, %s waiting for the disk\n",
+               SECONDS(stats->seconds), SECONDS(stats->seconds_compute),
+               SECONDS(stats->seconds_waiting));
     out_format(out, "rate        %.1f prompt tokens/s, %s/s from disk (it gives %s/s)\n",
                per_second(prompt, stats->seconds),
-               BYTES(per_second((double)stats->bytes_read, stats->seconds)), BYTES(stats->raw_bytes_per_s));
+               BYTES(per_second((double)stats->bytes_read, stats->seconds)),
+               BYTES(stats->raw_bytes_per_s));
     out_format(out, "bound       %s, reached to %.0f%%; %d threads, %s, %s\n",
                stats->bound ? stats->bound : "none", 100 * stats->bound_ratio, plan->n_threads,
                plan->cpu ? plan->cpu : "?", plan->numerics);
@@ -111,7 +114,8 @@ void report_json(const struct report *report, struct out *out)
     key_number(out, "seconds_compute", stats->seconds_compute);
     key_number(out, "seconds_waiting", stats->seconds_waiting);
     key_number(out, "disk_seconds", stats->disk_seconds);
-    key_number(out, "prompt_tokens_per_s", per_second((double)stats->prompt_tokens, stats->seconds));
+    key_number(out, "prompt_tokens_per_s",
+               per_second((double)stats->prompt_tokens, stats->seconds));
     key_number(out, "raw_bytes_per_s", stats->raw_bytes_per_s);
     key_count(out, "peak_memory_bytes", stats->peak_memory_bytes);
     key_count(out, "memory_bytes", plan->memory_bytes);
@@ -165,10 +169,11 @@ void report_dry_run(const struct report *report, struct out *out)
     out_format(out, "documents   %s", COUNT(stats->documents));
     if (report->sampled_from > 0)
         out_format(out, " sampled from %s", COUNT(report->sampled_from));
-    out_format(out, ", %s blank, %s too long; files: %s binary, %s unreadable\n", COUNT(stats->blank),
-               COUNT(stats->too_long), COUNT(report->binary), COUNT(report->unreadable));
-    out_format(out, "tokens      %s in %s prompts, of which %s shared\n", COUNT(stats->prompt_tokens),
-               COUNT(stats->sequences), COUNT(stats->shared_tokens));
+    out_format(out, ", %s blank, %s too long; files: %s binary, %s unreadable\n",
+               COUNT(stats->blank), COUNT(stats->too_long), COUNT(report->binary),
+               COUNT(report->unreadable));
+    out_format(out, "tokens      %s in %s prompts, of which %s shared\n",
+               COUNT(stats->prompt_tokens), COUNT(stats->sequences), COUNT(stats->shared_tokens));
     out_format(out, "rows        %s, %s a batch\n", COUNT(stats->rows), COUNT(plan->n_rows));
     out_format(out, "sweeps      %s, %s each after the first\n", COUNT(stats->sweeps),
                BYTES(plan->bytes_per_sweep));

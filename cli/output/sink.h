@@ -1,6 +1,7 @@
 #ifndef SINK_H
 #define SINK_H
-/* Where answered documents go, in input order: lines as grep prints them, JSON, or the best ones held back until the end. */
+/* Where answered documents go, in input order: lines as grep prints them, JSON, or the best ones
+ * held back until the end. */
 
 #include "../input/document.h"
 #include "base/error.h"
@@ -27,10 +28,10 @@ enum listing { LIST_DOCUMENTS, LIST_COUNTS, LIST_FILES_WITH, LIST_FILES_WITHOUT,
 struct text_options {
     enum listing listing;
     enum unit unit;
-    bool show_text;  /* under UNIT_FILE the text, not the name */
+    bool show_text; /* under UNIT_FILE the text, not the name */
     bool with_filename, line_numbers, probabilities;
     bool null_after_name, null_data, color, line_buffered;
-    bool silent_binary; /* -I: a binary file is one without a match */
+    bool silent_binary;    /* -I: a binary file is one without a match */
     int64_t before, after; /* context, -1: not asked for */
 };
 struct sink *text_sink_new(const struct text_options *options, struct out *out,
@@ -46,8 +47,9 @@ struct json_options {
 struct sink *json_sink_new(const struct json_options *options, struct out *out,
                            struct error *err) MUST_CHECK;
 
-/* Holds the [n] selected documents of highest (lowest: when [lowest]) p_yes and gives them to [inner], which it owns from now on (also on
- * failure), best first, equal ones in input order. */
-struct sink *top_sink_new(uint64_t n, bool lowest, struct sink *inner, struct error *err) MUST_CHECK;
+/* Holds the [n] selected documents of highest (lowest: when [lowest]) p_yes and gives them to
+ * [inner], which it owns from now on (also on failure), best first, equal ones in input order. */
+struct sink *top_sink_new(uint64_t n, bool lowest, struct sink *inner,
+                          struct error *err) MUST_CHECK;
 
 #endif

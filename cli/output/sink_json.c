@@ -1,4 +1,5 @@
-/* One JSON object per document, whether it matched or not, so that answers can be joined with what else is known of the documents. */
+/* One JSON object per document, whether it matched or not, so that answers can be joined with what
+ * else is known of the documents. */
 
 #include "sink.h"
 
@@ -33,8 +34,8 @@ static int json_document(struct sink *sink, struct item *item, const struct verd
     out_number(out, answer->p_yes);
     out_text(out, ", \"p_other\": ");
     out_number(out, answer->p_other);
-    out_format(out, ", \"unsure\": %s, \"tokens\": %" PRIu32, answer->p_other > 0.5 ? "true" : "false",
-               answer->n_tokens);
+    out_format(out, ", \"unsure\": %s, \"tokens\": %" PRIu32,
+               answer->p_other > 0.5 ? "true" : "false", answer->n_tokens);
     if (answer->n_windows > 1)
         out_format(out, ", \"windows\": %" PRIu32, answer->n_windows);
     if (answer->too_long)

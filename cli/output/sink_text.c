@@ -1,4 +1,5 @@
-/* Documents as grep prints lines. What grep does with its context options is kept to the byte, group separators included. */
+/* Documents as grep prints lines. What grep does with its context options is kept to the byte,
+ * group separators included. */
 
 #include "sink.h"
 
@@ -19,10 +20,10 @@ struct text_sink {
     struct palette palette;
     struct item *before, **before_end; /* the last documents that were not printed, oldest first */
     int64_t n_before;
-    int64_t n_pending;                 /* context still to be printed after the last selected one */
-    const struct input_file *file;     /* of the last document seen */
-    uint64_t last_printed;             /* its index in [file], 0: none */
-    bool printed;                      /* anything at all */
+    int64_t n_pending;             /* context still to be printed after the last selected one */
+    const struct input_file *file; /* of the last document seen */
+    uint64_t last_printed;         /* its index in [file], 0: none */
+    bool printed;                  /* anything at all */
 };
 
 /* GREP_COLORS may change the colours: "fn=35:ln=32:se=36". */
@@ -81,7 +82,8 @@ static void print_probability(struct text_sink *text, double p_yes, bool selecte
 }
 
 /* All lines of a document. [separator]: ':' for selected ones, '-' for context. */
-static void print_lines(struct text_sink *text, const struct item *item, double p_yes, char separator)
+static void print_lines(struct text_sink *text, const struct item *item, double p_yes,
+                        char separator)
 {
     char end_byte = text->options.null_data ? '\0' : '\n';
     const char *at = item->text, *end = item->text + item->n_bytes;
@@ -140,7 +142,8 @@ static void print_gap(struct text_sink *text, uint64_t first_index)
     }
 }
 
-static void print_document(struct text_sink *text, const struct item *item, double p_yes, char separator)
+static void print_document(struct text_sink *text, const struct item *item, double p_yes,
+                           char separator)
 {
     print_lines(text, item, p_yes, separator);
     text->last_printed = item->index;

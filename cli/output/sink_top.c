@@ -1,4 +1,5 @@
-/* The best N documents, kept in a heap whose root is the worst of them, given on in order at the end. */
+/* The best N documents, kept in a heap whose root is the worst of them, given on in order at the
+ * end. */
 
 #include "sink.h"
 

@@ -12,7 +12,8 @@ struct unit_text unit_bytes(double bytes)
     int i = 0;
     for (; bytes >= 999.5 && i < 5; i++)
         bytes /= 1000;
-    snprintf(unit.text, sizeof unit.text, bytes < 10 && i > 0 ? "%.2f %s" : "%.0f %s", bytes, names[i]);
+    snprintf(unit.text, sizeof unit.text, bytes < 10 && i > 0 ? "%.2f %s" : "%.0f %s", bytes,
+             names[i]);
     return unit;
 }
 
@@ -24,8 +25,11 @@ struct unit_text unit_memory(uint64_t bytes)
     int i = 0;
     for (; value >= 1000 && i < 5; i++)
         value /= 1024;
-    snprintf(unit.text, sizeof unit.text, i == 0 ? "%.0f %s" : value < 10 ? "%.2f %s" : "%.1f %s", value,
-             names[i]);
+    snprintf(unit.text, sizeof unit.text,
+             i == 0       ? "%.0f %s"
+             : value < 10 ? "%.2f %s"
+                          : "%.1f %s",
+             value, names[i]);
     return unit;
 }
 
