@@ -2,12 +2,21 @@
 BUILD ?= release
 CC    ?= cc
 T     ?=
+F     ?= gguf
+TIME  ?= 60
+PREFIX ?= /usr/local
+Q     := $(if $(V),,@)
 comma := ,
 
 OPT.release := -O3 -g
 OPT.debug   := -O0 -g
-OPT.asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-OPT.tsan    := -O1 -g -fsanitize=thread
+OPT.asan    := -O2 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+OPT.tsan    := -O2 -g -fsanitize=thread
+OPT.cover   := -O1 -g -fprofile-instr-generate -fcoverage-mapping
+OPT.fuzz    := $(OPT.asan) -fsanitize=fuzzer-no-link
+ifneq ($(filter cover fuzz,$(BUILD)),)
+CC    := clang
+endif
 B     := build/$(BUILD)
 WARN  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 PKGS  := libpcre2-8
@@ -21,16 +30,21 @@ ARCH  := $(shell $(CC) -dumpmachine | sed 's/-.*//;s/arm64/aarch64/')
 # Floating point is never reassociated or contracted by the compiler: results are part of the contract (docs/numerics.md).
 COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(WARN) -ffp-contract=off -Isrc -Iinclude -MMD -MP $(OPT.$(BUILD)) $(ISA) $(LIB_CFLAGS) $(CFLAGS)
 LINK    = $(CC) $(OPT.$(BUILD)) $(LDFLAGS)
+say     = $(if $(V),@:,@echo) # make V=1 prints the commands instead
 
 KERNEL_DIRS := src/kernels src/kernels/c $(if $(filter x86_64,$(ARCH)),src/kernels/x86) $(if $(filter aarch64,$(ARCH)),src/kernels/arm)
 ENGINE_DIRS := src/base src/formats src/model src/text src/batch src/stream src/sweep src/answer src/plan src/engine
 LIB_SRC := $(sort $(wildcard $(addsuffix /*.c,$(ENGINE_DIRS) $(KERNEL_DIRS))))
 CLI_SRC := $(sort $(wildcard cli/*.c cli/*/*.c))
 SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
+TOOL_SRC  := $(sort $(wildcard tests/tools/*.c))
+FUZZ_SRC  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 TEST_SRC  := $(sort $(wildcard tests/unit/test_*.c tests/kernels/check_*.c tests/engine/test_*.c))
 BENCH_SRC := $(sort $(wildcard bench/bench_*.c))
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 TESTS   := $(patsubst %.c,$(B)/%,$(TEST_SRC))
+TOOLS   := $(patsubst %.c,$(B)/%,$(TOOL_SRC))
+FUZZERS := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 BENCHES := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 LIB     := $(B)/libtrawl.a
 
@@ -40,7 +54,8 @@ trawl: $(B)/trawl
 	@cp -f $< $@
 
 $(B)/trawl: $(call obj,$(CLI_SRC)) $(LIB)
-	$(LINK) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
+	$(say) LINK $@
+	$(Q)$(LINK) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
 $(LIB): $(call obj,$(LIB_SRC))
 	@rm -f $@ && $(AR) rcs $@ $^
@@ -56,17 +71,21 @@ $(B)/bench/%.o:   CFLAGS += -Itests
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(COMPILE) -c $< -o $@
+	$(say) CC $<
+	$(Q)$(COMPILE) -c $< -o $@
 
 # Tests may make any allocation fail: the linker routes them through tests/support/fault.c.
 WRAP := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup aligned_alloc posix_memalign mmap pread)
-$(TESTS): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
-	$(LINK) $(WRAP) -o $@ $^ $(LIB_LIBS)
+$(TESTS) $(TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
+	$(say) LINK $@
+	$(Q)$(LINK) $(WRAP) -o $@ $^ $(LIB_LIBS)
 
-$(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
-	$(LINK) $(WRAP) -o $@ $^ $(LIB_LIBS)
+$(FUZZERS): $(B)/%: $(B)/%.o $(LIB)
+	$(say) LINK $@
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS)
 
-tests: $(TESTS) trawl  ## build every test program
+tests: $(TESTS) $(TOOLS) $(B)/trawl  ## build every test program
+fuzzers: $(FUZZERS)
 
 check: tests  ## unit, kernels, engine and cli on tiny models (about a minute)
 	@BUILD=$(BUILD) T="$(T)" tools/run_tests.sh $(TESTS)
@@ -83,6 +102,40 @@ bench: $(BENCHES) trawl  ## kernels, disk and whole runs beside the measured pea
 bench-post: $(BENCHES) trawl  ## the table of the post this project comes from, beside ours
 	@bench/post.sh
 
+fuzz:  ## fuzz a parser with clang's libFuzzer: make fuzz F=gguf TIME=60
+	@$(MAKE) --no-print-directory BUILD=fuzz fuzzers
+	@mkdir -p build/fuzz/new/$(F)
+	build/fuzz/tests/fuzz/fuzz_$(F) -max_total_time=$(TIME) build/fuzz/new/$(F) tests/fuzz/corpus/$(F)
+
+cover:  ## which lines the tests reach, with clang: build/cover/html/index.html
+	@rm -rf build/cover/raw && $(MAKE) --no-print-directory BUILD=cover tests
+	@LLVM_PROFILE_FILE="$(CURDIR)/build/cover/raw/%m.profraw" BUILD=cover T="$(T)" tools/run_tests.sh $(patsubst %.c,build/cover/%,$(TEST_SRC))
+	@llvm-profdata merge -o build/cover/all.profdata build/cover/raw/*.profraw
+	@llvm-cov show -format=html -output-dir=build/cover/html -instr-profile=build/cover/all.profdata \
+		build/cover/trawl $(patsubst %.c,-object build/cover/%,$(TEST_SRC)) src cli
+	@llvm-cov report -instr-profile=build/cover/all.profdata build/cover/trawl $(patsubst %.c,-object build/cover/%,$(TEST_SRC)) src cli | tail -1
+
+lint:  ## clang-tidy and cppcheck
+	clang-tidy --quiet $(LIB_SRC) $(CLI_SRC) -- -std=c17 -D_GNU_SOURCE -Isrc -Iinclude -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavxvnni -mfma -mf16c $(LIB_CFLAGS) $(CLI_CFLAGS)
+	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -Isrc -Iinclude src cli
+
+compile_commands:  ## compile_commands.json for editors
+	@{ echo '['; $(foreach c,$(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC),echo '  {"directory": "$(CURDIR)", "file": "$c", "command": "$(CC) -std=c17 -D_GNU_SOURCE -Isrc -Iinclude -Itests $(LIB_CFLAGS) $(CLI_CFLAGS) -c $c"},';) echo '  {}]'; } >compile_commands.json
+
+install: trawl  ## the program, its manual page and completions below PREFIX (and DESTDIR)
+	install -D -m 755 trawl $(DESTDIR)$(PREFIX)/bin/trawl
+	@for d in share/man/man1 share/bash-completion/completions share/zsh/site-functions share/fish/vendor_completions.d; do \
+		install -d "$(DESTDIR)$(PREFIX)/$$d" || exit 1; done
+	./trawl help --man >$(DESTDIR)$(PREFIX)/share/man/man1/trawl.1
+	./trawl completions bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/trawl
+	./trawl completions zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_trawl
+	./trawl completions fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/trawl.fish
+
+dist:  ## build/trawl-VERSION.tar.gz of what is committed
+	@mkdir -p build
+	version=$$(sed -n 's/.*TRAWL_VERSION "\(.*\)"/\1/p' include/trawl.h) && \
+		git archive --prefix=trawl-$$version/ -o build/trawl-$$version.tar.gz HEAD && echo build/trawl-$$version.tar.gz
+
 clean:  ## remove build outputs
 	rm -rf build trawl
 
@@ -90,10 +143,10 @@ format:  ## clang-format in place
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 help:  ## this list
-	@grep -hE '^[a-z][a-z-]*:.*  ## ' $(MAKEFILE_LIST) | sed 's/:.*  ## /\t/' | expand -t 16
+	@grep -hE '^[a-z][a-z_-]*:.*  ## ' $(MAKEFILE_LIST) | sed 's/:.*  ## /\t/' | expand -t 20
 
-.PHONY: all tests check test demo bench bench-post clean format help
+.PHONY: all tests fuzzers check test demo bench bench-post fuzz cover lint compile_commands install dist clean format help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(TEST_SRC) $(TOOL_SRC) $(FUZZ_SRC) $(BENCH_SRC)))

@@ -1,4 +1,5 @@
-/* Attention over blocks of 64 keys: every variant against a softmax in double, and against itself in other company. */
+/* Attention over blocks of 64 keys: every variant against a softmax in double, and against itself
+ * in other company. */
 
 #include "variants.h"
 
@@ -6,16 +7,23 @@
 struct problem {
     size_t n_q, head_dim, value_dim, n_blocks;
     float scale;
-    struct guarded *q;        /* [n_q] of [head_dim] */
-    struct guarded *k_t, *v;  /* [n_blocks] */
-    uint8_t *from, *to;       /* [n_blocks][n_q] */
+    struct guarded *q;       /* [n_q] of [head_dim] */
+    struct guarded *k_t, *v; /* [n_blocks] */
+    uint8_t *from, *to;      /* [n_blocks][n_q] */
 };
 
-static struct problem problem_new(size_t n_q, size_t head_dim, size_t value_dim, size_t n_blocks, struct rng *rng)
+static struct problem problem_new(size_t n_q, size_t head_dim, size_t value_dim, size_t n_blocks,
+                                  struct rng *rng)
 {
-    struct problem p = {n_q, head_dim, value_dim, n_blocks, 1 / sqrtf((float)head_dim),
-                        malloc((n_q + 1) * sizeof(struct guarded)), malloc(n_blocks * sizeof(struct guarded)),
-                        malloc(n_blocks * sizeof(struct guarded)), malloc(n_q * n_blocks + 1),
+    struct problem p = {n_q,
+                        head_dim,
+                        value_dim,
+                        n_blocks,
+                        1 / sqrtf((float)head_dim),
+                        malloc((n_q + 1) * sizeof(struct guarded)),
+                        malloc(n_blocks * sizeof(struct guarded)),
+                        malloc(n_blocks * sizeof(struct guarded)),
+                        malloc(n_q * n_blocks + 1),
                         malloc(n_q * n_blocks + 1)};
     for (size_t i = 0; i < n_q; i++)
         p.q[i] = guarded_normal(rng, head_dim, 2);
@@ -48,8 +56,8 @@ static void problem_free(struct problem *p)
 }
 
 /* Queries [first, first + n_q) of the problem; state to m, l [n_q], out [n_q][value_dim]. */
-static void attend(const struct problem *p, attention_block_fn *fn, size_t first, size_t n_q, float *m, float *l,
-                   float *out)
+static void attend(const struct problem *p, attention_block_fn *fn, size_t first, size_t n_q,
+                   float *m, float *l, float *out)
 {
     const float *q[64];
     for (size_t i = 0; i < n_q; i++) {
@@ -59,10 +67,18 @@ static void attend(const struct problem *p, attention_block_fn *fn, size_t first
     }
     memset(out, 0, n_q * p->value_dim * sizeof *out);
     for (size_t b = 0; b < p->n_blocks; b++) {
-        const struct attention_args args = {
-            .n_q = n_q, .head_dim = p->head_dim, .value_dim = p->value_dim, .q = q, .k_t = p->k_t[b].data,
-            .v = p->v[b].data, .from = p->from + b * p->n_q + first, .to = p->to + b * p->n_q + first,
-            .scale = p->scale, .m = m, .l = l, .out = out};
+        const struct attention_args args = {.n_q = n_q,
+                                            .head_dim = p->head_dim,
+                                            .value_dim = p->value_dim,
+                                            .q = q,
+                                            .k_t = p->k_t[b].data,
+                                            .v = p->v[b].data,
+                                            .from = p->from + b * p->n_q + first,
+                                            .to = p->to + b * p->n_q + first,
+                                            .scale = p->scale,
+                                            .m = m,
+                                            .l = l,
+                                            .out = out};
         fn(&args);
     }
 }
@@ -104,7 +120,8 @@ static void check_query(const struct problem *p, size_t i, float m, float l, con
     free(expected);
 }
 
-static const size_t dims[][2] = {{64, 64}, {128, 128}, {80, 80}, {96, 96}, {1, 1}, {3, 5}, {17, 16}, {72, 33}, {256, 192}, {8, 130}, {576, 512}};
+static const size_t dims[][2] = {{64, 64}, {128, 128}, {80, 80},   {96, 96}, {1, 1},    {3, 5},
+                                 {17, 16}, {72, 33},   {256, 192}, {8, 130}, {576, 512}};
 
 TEST(attention_is_near)
 {
@@ -113,7 +130,8 @@ TEST(attention_is_near)
         for (size_t i = 0; i < sizeof dims / sizeof dims[0]; i++) {
             for (size_t n_q = 0; n_q < 15; n_q += 1 + n_q / 7) {
                 struct problem p = problem_new(n_q, dims[i][0], dims[i][1], 3, &rng);
-                struct guarded m = guarded_new(n_q * sizeof(float)), l = guarded_new(n_q * sizeof(float));
+                struct guarded m = guarded_new(n_q * sizeof(float)),
+                               l = guarded_new(n_q * sizeof(float));
                 struct guarded out = guarded_new(n_q * p.value_dim * sizeof(float));
                 attend(&p, (attention_block_fn *)v->fn, 0, n_q, m.data, l.data, out.data);
                 for (size_t j = 0; j < n_q; j++)
@@ -137,7 +155,8 @@ TEST(attention_does_not_depend_on_place)
         attention_block_fn *fn = (attention_block_fn *)v->fn;
         for (size_t i = 0; i < 5; i++) {
             struct problem p = problem_new(N_Q, dims[i][0], dims[i][1], 2, &rng);
-            float m[N_Q], l[N_Q], out[N_Q * MAX_DIM], some_m[N_Q], some_l[N_Q], some_out[N_Q * MAX_DIM];
+            float m[N_Q], l[N_Q], out[N_Q * MAX_DIM], some_m[N_Q], some_l[N_Q],
+                some_out[N_Q * MAX_DIM];
             attend(&p, fn, 0, N_Q, m, l, out);
             for (size_t first = 0; first < N_Q; first++) {
                 for (size_t n = 1; first + n <= N_Q; n++) {
@@ -163,7 +182,8 @@ TEST(attention_empty_range_changes_nothing)
         float m[3] = {1, -INFINITY, 2}, l[3] = {3, 0, 4}, out[3 * 64], before[3 * 64];
         for (int i = 0; i < 3 * 64; i++)
             before[i] = out[i] = i / 64 == 1 ? 0 : rng_normal(&rng);
-        const struct attention_args args = {3, 64, 64, q, p.k_t[0].data, p.v[0].data, from, to, p.scale, m, l, out};
+        const struct attention_args args = {
+            3, 64, 64, q, p.k_t[0].data, p.v[0].data, from, to, p.scale, m, l, out};
         ((attention_block_fn *)v->fn)(&args);
         CHECK(m[0] == 1 && m[1] == -INFINITY && m[2] == 2 && l[0] == 3 && l[1] == 0 && l[2] == 4);
         CHECK_BYTES(out, before, sizeof out);

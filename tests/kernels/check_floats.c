@@ -1,5 +1,5 @@
-/* The kernels in float, except attention: every variant against sums in double, with bounds from the length of the sum; and
- * the table of kernels itself. */
+/* The kernels in float, except attention: every variant against sums in double, with bounds from
+ * the length of the sum; and the table of kernels itself. */
 
 #include "variants.h"
 
@@ -43,8 +43,8 @@ static void check_gemm_f32(const struct kernels *kernels, uint32_t k, struct rng
     struct guarded c = guarded_normal(rng, (mr - 1) * ldc + nr, 1);
     const float *from = a.data, *with = w.data, *got = c.data;
     const uint32_t split = (uint32_t)rng_below(rng, k + 1);
-    struct gemm_f32_args args = {.a = a.data, .w = w.data, .k0 = 0, .k1 = split, .c = c.data,
-                                 .ldc = ldc, .first = true};
+    struct gemm_f32_args args = {
+        .a = a.data, .w = w.data, .k0 = 0, .k1 = split, .c = c.data, .ldc = ldc, .first = true};
     kernels->gemm_f32(&args);
     args.k0 = split;
     args.k1 = k;
@@ -142,8 +142,9 @@ TEST(rope_is_near)
 TEST(swiglu_is_near)
 {
     struct rng rng = rng_make(check_seed());
-    static const float special[] = {0,     -0.0f,  1e-40f, -1e-40f, 87,    -87,   88.5f,  -88.5f, 89,
-                                    -89.1f, 103.5f, -104,   -150,    1e30f, -1e30f, 3e38f, -3e38f};
+    static const float special[] = {0,     -0.0f,  1e-40f, -1e-40f, 87,     -87,
+                                    88.5f, -88.5f, 89,     -89.1f,  103.5f, -104,
+                                    -150,  1e30f,  -1e30f, 3e38f,   -3e38f};
     enum { N_SPECIAL = sizeof special / sizeof special[0] };
     for (EACH_VARIANT(v, "swiglu")) {
         swiglu_fn *swiglu = (swiglu_fn *)v->fn;
@@ -228,7 +229,8 @@ TEST(axpy_is_exact)
             const float a = rng_normal(&rng);
             ((axpy_fn *)v->fn)(a, x.data, y.data, n);
             for (size_t j = 0; j < n; j++)
-                CHECK(((float *)y.data)[j] == fmaf(a, ((float *)x.data)[j], ((float *)before.data)[j]));
+                CHECK(((float *)y.data)[j] ==
+                      fmaf(a, ((float *)x.data)[j], ((float *)before.data)[j]));
             guarded_free(&x);
             guarded_free(&y);
             guarded_free(&before);

@@ -1,135 +1,11 @@
-/* Unpacking, rotation and rounding, packing and the int8 GEMM: every variant against the plain C one, bit for bit. */
+/* Rotation and rounding, packing and the int8 GEMM: every variant against the plain C one, bit for
+ * bit. */
 
 #include "variants.h"
 
-#include "dequant_vectors.h"
-
-/* ---- unpacking --------------------------------------------------------------------------------------------------- */
-
-struct dequant_variant {
-    uint32_t type;
-    const char *name, *isa;
-    unsigned need;
-    dequant_fn *fn, *plain;
-};
-
-static const struct dequant_variant dequants[] = {
-#define AS_DATA(type, name, isa, need)                                                             \
-    {type, #name, #isa, need, dequant_##name##_##isa, dequant_##name##_c},
-    DEQUANT_VARIANTS(AS_DATA)
-#undef AS_DATA
-};
-
-enum { N_DEQUANTS = sizeof dequants / sizeof dequants[0] };
-
-static bool dequant_applies(const struct dequant_variant *v)
-{
-    check_case("dequant_%s_%s", v->name, v->isa);
-    return (cpu_features() & v->need) == v->need;
-}
-
-static void block_size(uint32_t type, size_t *n_weights, size_t *n_bytes)
-{
-    static const struct {
-        uint32_t type;
-        size_t n_weights, n_bytes;
-    } sizes[] = {
-        {TENSOR_F32, 1, 4},    {TENSOR_F16, 1, 2},    {TENSOR_BF16, 1, 2},   {TENSOR_Q8_0, 32, 34},
-        {TENSOR_Q4_0, 32, 18}, {TENSOR_Q4_1, 32, 20}, {TENSOR_Q5_0, 32, 22}, {TENSOR_Q5_1, 32, 24},
-        {TENSOR_Q4_K, 256, 144}, {TENSOR_Q5_K, 256, 176}, {TENSOR_Q6_K, 256, 210},
-    };
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        if (sizes[i].type == type) {
-            *n_weights = sizes[i].n_weights;
-            *n_bytes = sizes[i].n_bytes;
-        }
-    }
-}
-
-TEST(dequant_reads_published_vectors)
-{
-    static const struct {
-        uint32_t type;
-        const uint8_t *blocks;
-        const uint32_t *weights;
-        size_t n;
-    } cases[] = {
-#define CASE(type, name) {type, name##_blocks, name##_weights, sizeof name##_weights / 4}
-        CASE(TENSOR_Q8_0, q8_0), CASE(TENSOR_Q4_0, q4_0), CASE(TENSOR_Q4_1, q4_1),
-        CASE(TENSOR_Q5_0, q5_0), CASE(TENSOR_Q5_1, q5_1), CASE(TENSOR_Q4_K, q4_k),
-        CASE(TENSOR_Q5_K, q5_k), CASE(TENSOR_Q6_K, q6_k),
-#undef CASE
-    };
-    for (size_t i = 0; i < N_DEQUANTS; i++) {
-        for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
-            if (cases[c].type != dequants[i].type || !dequant_applies(&dequants[i]))
-                continue;
-            float to[3 * 256];
-            dequants[i].fn(cases[c].blocks, to, cases[c].n);
-            for (size_t j = 0; j < cases[c].n; j++)
-                CHECK(to[j] == float_of(cases[c].weights[j]));
-        }
-    }
-}
-
-/* Random bytes: among the scales are infinities and NaN. */
-TEST(dequant_variants_agree)
-{
-    struct rng rng = rng_make(check_seed());
-    for (size_t i = 0; i < N_DEQUANTS; i++) {
-        if (!dequant_applies(&dequants[i]))
-            continue;
-        size_t n_weights = 0, n_bytes = 0;
-        block_size(dequants[i].type, &n_weights, &n_bytes);
-        for (size_t n_blocks = 1; n_blocks < 80; n_blocks += n_weights == 1 ? 1 : 13) {
-            const size_t n = n_blocks * n_weights;
-            struct guarded blocks = guarded_new(n_blocks * n_bytes);
-            uint8_t *bytes = blocks.data;
-            for (size_t j = 0; j < n_blocks * n_bytes; j++)
-                bytes[j] = (uint8_t)rng_u64(&rng);
-            struct guarded to = guarded_new(n * sizeof(float)), plain = guarded_new(n * sizeof(float));
-            const float *got = to.data, *expected = plain.data;
-            dequants[i].fn(bytes, to.data, n);
-            dequants[i].plain(bytes, plain.data, n);
-            for (size_t j = 0; j < n; j++)
-                CHECK(got[j] == expected[j] || (isnan(got[j]) && isnan(expected[j])));
-            guarded_free(&plain);
-            guarded_free(&to);
-            guarded_free(&blocks);
-        }
-    }
-}
-
-TEST(dequant_reads_every_half_and_bfloat)
-{
-    for (size_t i = 0; i < N_DEQUANTS; i++) {
-        const bool half = dequants[i].type == TENSOR_F16;
-        if ((!half && dequants[i].type != TENSOR_BF16) || !dequant_applies(&dequants[i]))
-            continue;
-        for (uint32_t bits = 0; bits < 65536; bits += 32) {
-            uint16_t from[32];
-            float to[32];
-            for (uint32_t j = 0; j < 32; j++)
-                from[j] = (uint16_t)(bits + j);
-            dequants[i].fn(from, to, 32);
-            for (uint32_t j = 0; j < 32; j++) {
-                const uint32_t exponent = (bits + j) >> 10 & 31, fraction = (bits + j) & 1023;
-                float expected = float_of((bits + j) << 16);
-                if (half && exponent == 31)
-                    expected = fraction ? NAN : (bits + j) & 0x8000 ? -INFINITY : INFINITY;
-                else if (half)
-                    expected = ldexpf((float)(exponent ? fraction + 1024 : fraction),
-                                      (int)(exponent ? exponent : 1) - 25) *
-                               ((bits + j) & 0x8000 ? -1.0f : 1.0f);
-                CHECK(to[j] == expected || (isnan(to[j]) && isnan(expected)));
-            }
-        }
-    }
-}
-
-/* ---- rotation and rounding --------------------------------------------------------------------------------------- */
-
-static const uint32_t inputs[] = {1, 5, 60, 64, 65, 100, 128, 130, 192, 200, 256, 300, 320, 512, 576, 770, 1024, 1536};
+/* Lengths of rows: around groups of every size. */
+static const uint32_t inputs[] = {1,   5,   60,  64,  65,  100, 128, 130,  192,
+                                  200, 256, 300, 320, 512, 576, 770, 1024, 1536};
 enum { N_INPUTS = sizeof inputs / sizeof inputs[0] };
 
 TEST(layout_pads_and_cuts)
@@ -150,12 +26,18 @@ static float sample(struct rng *rng, int kind)
 {
     const float v = rng_normal(rng);
     switch (kind) {
-    case 1: return rng_below(rng, 40) == 0 ? v * 1000 : v;
-    case 2: return 0;
-    case 3: return v * 1e30f;
-    case 4: return v * 1e-30f;
-    case 5: return v * 1e-40f;
-    default: return v;
+    case 1:
+        return rng_below(rng, 40) == 0 ? v * 1000 : v;
+    case 2:
+        return 0;
+    case 3:
+        return v * 1e30f;
+    case 4:
+        return v * 1e-30f;
+    case 5:
+        return v * 1e-40f;
+    default:
+        return v;
     }
 }
 
@@ -199,7 +81,8 @@ TEST(quantize_row_variants_agree)
     }
 }
 
-/* The plain variant against the definition: x H / sqrt(length), H[i][j] = (-1)^popcount(i & j), in double. */
+/* The plain variant against the definition: x H / sqrt(length), H[i][j] = (-1)^popcount(i & j), in
+ * double. */
 TEST(quantize_row_is_a_rotation)
 {
     struct rng rng = rng_make(check_seed());
@@ -234,8 +117,6 @@ TEST(quantize_row_refuses_overflow)
     }
 }
 
-/* ---- packing and GEMM -------------------------------------------------------------------------------------------- */
-
 struct operand {
     int n_rows;
     int8_t *q;     /* [n_rows][k_pad] */
@@ -243,12 +124,14 @@ struct operand {
 };
 
 /* [extreme]: nothing but -127, 127 (and what is left of a random sign). */
-static struct operand operand_new(const struct quant_layout *layout, int n_rows, bool extreme, struct rng *rng)
+static struct operand operand_new(const struct quant_layout *layout, int n_rows, bool extreme,
+                                  struct rng *rng)
 {
     struct operand operand = {n_rows, malloc((size_t)n_rows * layout->k_pad + 1),
                               malloc(((size_t)n_rows * layout->n_groups + 1) * sizeof(float))};
     for (size_t i = 0; i < (size_t)n_rows * layout->k_pad; i++)
-        operand.q[i] = extreme ? (int8_t)(rng_below(rng, 20) ? 127 : -127) : (int8_t)rng_between(rng, -127, 127);
+        operand.q[i] = extreme ? (int8_t)(rng_below(rng, 20) ? 127 : -127)
+                               : (int8_t)rng_between(rng, -127, 127);
     if (extreme && rng_below(rng, 2))
         for (size_t i = 0; i < (size_t)n_rows * layout->k_pad; i++)
             operand.q[i] = (int8_t)-operand.q[i];
@@ -264,30 +147,35 @@ static void operand_free(struct operand *operand)
 }
 
 /* Groups [g0, g1) of row r of a times row j of w, added to c: as kernels.h says. */
-static float product(const struct quant_layout *layout, const struct operand *a, int r, const struct operand *w,
-                     int j, uint32_t g0, uint32_t g1, float c)
+static float product(const struct quant_layout *layout, const struct operand *a, int r,
+                     const struct operand *w, int j, uint32_t g0, uint32_t g1, float c)
 {
     for (uint32_t g = g0; g < g1 && r < a->n_rows && j < w->n_rows; g++) {
         int32_t sum = 0;
         for (uint32_t k = g * layout->group; k < (g + 1) * layout->group; k++)
             sum += a->q[(size_t)r * layout->k_pad + k] * w->q[(size_t)j * layout->k_pad + k];
-        c = fmaf((float)sum, a->scales[(size_t)r * layout->n_groups + g] *
-                                 w->scales[(size_t)j * layout->n_groups + g], c);
+        c = fmaf((float)sum,
+                 a->scales[(size_t)r * layout->n_groups + g] *
+                     w->scales[(size_t)j * layout->n_groups + g],
+                 c);
     }
     return c;
 }
 
-/* One tile of [n_rows] x one panel of [n_outputs]: all groups at once, then split at a random group. */
-static void check_gemm_q8(const struct kernels *kernels, uint32_t k, int n_rows, int n_outputs, bool extreme,
-                          struct rng *rng)
+/* One tile of [n_rows] x one panel of [n_outputs]: all groups at once, then split at a random
+ * group. */
+static void check_gemm_q8(const struct kernels *kernels, uint32_t k, int n_rows, int n_outputs,
+                          bool extreme, struct rng *rng)
 {
     const struct quant_layout layout = quant_layout(k);
     const size_t mr = (size_t)kernels->shape.mr, nr = (size_t)kernels->shape.nr;
     const size_t n_groups = layout.n_groups, k_pad = layout.k_pad;
     struct operand a = operand_new(&layout, n_rows, extreme, rng);
     struct operand w = operand_new(&layout, n_outputs, extreme, rng);
-    struct guarded tile = guarded_new(mr * k_pad), tile_scales = guarded_new(mr * n_groups * sizeof(float));
-    struct guarded panel_w = guarded_new(nr * k_pad), panel_scales = guarded_new(nr * n_groups * sizeof(float));
+    struct guarded tile = guarded_new(mr * k_pad),
+                   tile_scales = guarded_new(mr * n_groups * sizeof(float));
+    struct guarded panel_w = guarded_new(nr * k_pad),
+                   panel_scales = guarded_new(nr * n_groups * sizeof(float));
     struct guarded start = guarded_new(nr * n_groups * sizeof(int32_t));
     const size_t ldc = nr + rng_below(rng, 20);
     struct guarded c = guarded_new(((mr - 1) * ldc + nr) * sizeof(float));
@@ -297,8 +185,14 @@ static void check_gemm_q8(const struct kernels *kernels, uint32_t k, int n_rows,
 
     const uint32_t split = (uint32_t)rng_below(rng, n_groups + 1);
     for (int pass = 0; pass < 2; pass++) {
-        struct gemm_q8_args args = {.layout = &layout, .a = tile.data, .a_scales = tile_scales.data, .panel = panel,
-                                    .g0 = 0, .g1 = pass ? split : (uint32_t)n_groups, .c = c.data, .ldc = ldc,
+        struct gemm_q8_args args = {.layout = &layout,
+                                    .a = tile.data,
+                                    .a_scales = tile_scales.data,
+                                    .panel = panel,
+                                    .g0 = 0,
+                                    .g1 = pass ? split : (uint32_t)n_groups,
+                                    .c = c.data,
+                                    .ldc = ldc,
                                     .first = true};
         kernels->gemm_q8(&args);
         args.g0 = args.g1;
@@ -308,7 +202,8 @@ static void check_gemm_q8(const struct kernels *kernels, uint32_t k, int n_rows,
             kernels->gemm_q8(&args);
         for (size_t r = 0; r < mr; r++) {
             for (size_t j = 0; j < nr; j++) {
-                const float expected = product(&layout, &a, (int)r, &w, (int)j, 0, layout.n_groups, 0);
+                const float expected =
+                    product(&layout, &a, (int)r, &w, (int)j, 0, layout.n_groups, 0);
                 if (!CHECK(((float *)c.data)[r * ldc + j] == expected))
                     r = mr - 1;
             }
@@ -333,7 +228,8 @@ TEST(gemm_q8_levels_agree)
         for (int i = 0; i < N_INPUTS; i++) {
             for (int rows = 0; rows <= kernels.shape.mr; rows++) {
                 const int outputs = (int)rng_between(&rng, 0, kernels.shape.nr);
-                check_case("gemm_q8 %s k %u rows %d outputs %d", level->name, inputs[i], rows, outputs);
+                check_case("gemm_q8 %s k %u rows %d outputs %d", level->name, inputs[i], rows,
+                           outputs);
                 check_gemm_q8(&kernels, inputs[i], rows, outputs, false, &rng);
                 check_gemm_q8(&kernels, inputs[i], rows, kernels.shape.nr, true, &rng);
             }
@@ -351,14 +247,22 @@ TEST(gemm_q8_does_not_depend_on_place)
         kernels_init(&kernels, level);
         check_case("%s", level->name);
         const int mr = kernels.shape.mr, nr = kernels.shape.nr;
-        struct operand a = operand_new(&layout, mr, false, &rng), w = operand_new(&layout, nr, false, &rng);
+        struct operand a = operand_new(&layout, mr, false, &rng),
+                       w = operand_new(&layout, nr, false, &rng);
         int8_t tile[16 * 512], panel_w[32 * 512];
         float tile_scales[16 * 2], panel_scales[32 * 2], c[16 * 32], alone[16 * 32];
         int32_t start[32 * 2];
         const struct panel_q8 panel = {panel_w, panel_scales, start};
         kernels.pack_panel_q8(&layout, nr, w.q, w.scales, &panel);
-        struct gemm_q8_args args = {.layout = &layout, .a = tile, .a_scales = tile_scales, .panel = panel,
-                                    .g0 = 0, .g1 = 2, .c = c, .ldc = (size_t)nr, .first = true};
+        struct gemm_q8_args args = {.layout = &layout,
+                                    .a = tile,
+                                    .a_scales = tile_scales,
+                                    .panel = panel,
+                                    .g0 = 0,
+                                    .g1 = 2,
+                                    .c = c,
+                                    .ldc = (size_t)nr,
+                                    .first = true};
         kernels.pack_tile_q8(&layout, mr, a.q, a.scales, tile, tile_scales);
         kernels.gemm_q8(&args);
         args.c = alone;
@@ -372,10 +276,8 @@ TEST(gemm_q8_does_not_depend_on_place)
     }
 }
 
-/* ---- the whole path ---------------------------------------------------------------------------------------------- */
-
-/* Gaussian weights and activations through rotation, rounding, packing and products: within 1.5 % of the product in double,
- * as the root of mean squares over a tile and a panel of every length. */
+/* Gaussian weights and activations through rotation, rounding, packing and products: within 1.5 %
+ * of the product in double, as the root of mean squares over a tile and a panel of every length. */
 TEST(int8_path_is_accurate)
 {
     struct rng rng = rng_make(check_seed());
@@ -388,9 +290,11 @@ TEST(int8_path_is_accurate)
             const size_t mr = (size_t)kernels.shape.mr, nr = (size_t)kernels.shape.nr;
             const size_t k = layout.k, k_pad = layout.k_pad, n_groups = layout.n_groups;
             float *x = malloc(mr * k * sizeof *x), *weights = malloc(nr * k * sizeof *weights);
-            float *scales = malloc(3 * 64 * n_groups * sizeof *scales), *tile_scales = scales + 64 * n_groups;
+            float *scales = malloc(3 * 64 * n_groups * sizeof *scales),
+                  *tile_scales = scales + 64 * n_groups;
             float *panel_scales = tile_scales + 64 * n_groups, c[16 * 32];
-            int8_t *q = malloc(64 * k_pad), *tile = malloc(mr * k_pad), *panel_w = malloc(nr * k_pad);
+            int8_t *q = malloc(64 * k_pad), *tile = malloc(mr * k_pad),
+                   *panel_w = malloc(nr * k_pad);
             int32_t *start = malloc(nr * n_groups * sizeof *start);
             const struct panel_q8 panel = {panel_w, panel_scales, start};
             for (size_t i = 0; i < mr * k; i++)
@@ -398,13 +302,22 @@ TEST(int8_path_is_accurate)
             for (size_t i = 0; i < nr * k; i++)
                 weights[i] = rng_normal(&rng) * 0.02f;
             for (size_t r = 0; r < mr; r++)
-                CHECK(kernels.quantize_row(&layout, x + r * k, q + r * k_pad, scales + r * n_groups));
+                CHECK(
+                    kernels.quantize_row(&layout, x + r * k, q + r * k_pad, scales + r * n_groups));
             kernels.pack_tile_q8(&layout, (int)mr, q, scales, tile, tile_scales);
             for (size_t j = 0; j < nr; j++)
-                CHECK(kernels.quantize_row(&layout, weights + j * k, q + j * k_pad, scales + j * n_groups));
+                CHECK(kernels.quantize_row(&layout, weights + j * k, q + j * k_pad,
+                                           scales + j * n_groups));
             kernels.pack_panel_q8(&layout, (int)nr, q, scales, &panel);
-            const struct gemm_q8_args args = {.layout = &layout, .a = tile, .a_scales = tile_scales, .panel = panel,
-                                              .g0 = 0, .g1 = layout.n_groups, .c = c, .ldc = nr, .first = true};
+            const struct gemm_q8_args args = {.layout = &layout,
+                                              .a = tile,
+                                              .a_scales = tile_scales,
+                                              .panel = panel,
+                                              .g0 = 0,
+                                              .g1 = layout.n_groups,
+                                              .c = c,
+                                              .ldc = nr,
+                                              .first = true};
             kernels.gemm_q8(&args);
             double error = 0, size = 0;
             for (size_t r = 0; r < mr; r++) {

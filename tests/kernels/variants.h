@@ -1,7 +1,7 @@
 #ifndef KERNELS_VARIANTS_H
 #define KERNELS_VARIANTS_H
-/* What the kernel tests share: the list of variants as data, buffers that end at a page no one may touch, comparisons of
- * floats. */
+/* What the kernel tests share: the list of variants as data, buffers that end at a page no one may
+ * touch, comparisons of floats. */
 
 #include "kernels/kernels_list.h"
 #include "support/check.h"
@@ -37,17 +37,22 @@ static inline bool variant_applies(const struct variant *variant, const char *op
 
 /* for (EACH_VARIANT(v, "axpy")) ... */
 #define EACH_VARIANT(v, operation)                                                                 \
-    const struct variant *v = variants; v < variants + N_VARIANTS; v++)                            \
-        if (!variant_applies(v, operation)) {                                                      \
-        } else if (1
+    const struct variant *v = variants;                                                            \
+    v < variants + N_VARIANTS; v++)                            \
+        if (!variant_applies(v, operation))                                                        \
+    {                                                                                              \
+    } else if (1
 
 /* Levels that this machine has: for (EACH_LEVEL(level)) ... */
 #define EACH_LEVEL(level)                                                                          \
-    const struct cpu_level *level = cpu_levels; level->name; level++)                              \
-        if ((cpu_features() & level->features) != level->features) {                               \
-        } else if (1
+    const struct cpu_level *level = cpu_levels;                                                    \
+    level->name; level++)                              \
+        if ((cpu_features() & level->features) != level->features)                                 \
+    {                                                                                              \
+    } else if (1
 
-/* A buffer whose last byte lies before a page that must not be touched, with known bytes before its first. */
+/* A buffer whose last byte lies before a page that must not be touched, with known bytes before its
+ * first. */
 struct guarded {
     void *data;
     uint8_t *pages;
@@ -59,7 +64,8 @@ static inline struct guarded guarded_new(size_t n_bytes)
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     const size_t usable = (n_bytes + 64 + page - 1) / page * page;
     struct guarded buffer = {.n_pages_bytes = usable + page, .n_before = usable - n_bytes};
-    void *pages = mmap(NULL, usable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *pages =
+        mmap(NULL, usable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED || mprotect((uint8_t *)pages + usable, page, PROT_NONE) != 0)
         abort();
     buffer.pages = pages;
@@ -102,7 +108,8 @@ static inline float float_of(uint32_t bits)
 }
 
 /* Lengths around vectors and tiles. */
-static const size_t lengths[] = {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100, 127, 128, 200, 576, 1027};
+static const size_t lengths[] = {1,  2,  3,  7,  8,   15,  16,  17,  31,  33,
+                                 48, 63, 64, 65, 100, 127, 128, 200, 576, 1027};
 enum { N_LENGTHS = sizeof lengths / sizeof lengths[0] };
 
 #endif

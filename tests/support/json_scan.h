@@ -1,7 +1,8 @@
 #ifndef SUPPORT_JSON_SCAN_H
 #define SUPPORT_JSON_SCAN_H
-/* Just enough JSON to read test vectors: jump to a key, read the string or the array of integers behind it. A key is looked for in the text as it stands, which finds no key
- * inside a string (its quotes are escaped there). */
+/* Just enough JSON to read test vectors: jump to a key, read the string or the array of integers
+ * behind it. A key is looked for in the text as it stands, which finds no key inside a string (its
+ * quotes are escaped there). */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,7 +33,8 @@ static inline char *json_read_file(const char *path, size_t *n_bytes)
     return text;
 }
 
-/* Behind the next "key": and white space; NULL when there is none before [end] (NULL: the end of the text). */
+/* Behind the next "key": and white space; NULL when there is none before [end] (NULL: the end of
+ * the text). */
 static inline const char *json_find(const char *at, const char *end, const char *key)
 {
     size_t n = strlen(key);
@@ -66,7 +68,8 @@ static inline size_t json_put_utf8(uint32_t code, char *to)
     return n;
 }
 
-/* The string at [at] (its opening quote), malloced; *n_bytes without the NUL behind it. NULL when there is none. */
+/* The string at [at] (its opening quote), malloced; *n_bytes without the NUL behind it. NULL when
+ * there is none. */
 static inline char *json_string(const char *at, size_t *n_bytes)
 {
     static const char ESCAPES[] = "nrtbf", MEANT[] = "\n\r\t\b\f";

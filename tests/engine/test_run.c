@@ -1,0 +1,248 @@
+/* Runs through the public header: the same bits whatever the memory, rows, threads, reader, order and neighbours; batches that fill
+ * from a stream; stopping; dry runs. */
+
+#include "support/check.h"
+#include "support/run_ids.h"
+#include "support/tiny_model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MAX_TOKENS = 96, N_SEQUENCES = 24, MIB = 1 << 20 };
+
+static int32_t words[N_SEQUENCES][MAX_TOKENS];
+static const int32_t wanted[] = {3, 17, 200, 44};
+
+static struct trawl_model *open_tiny(const struct tiny_model *tiny)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/model.gguf", check_tmp_dir());
+    tiny_model_write(tiny, path);
+    struct error err = {0};
+    struct trawl_model *model = trawl_model_open(&(struct trawl_model_options){.path = path}, &err);
+    CHECK_TEXT(err.text, "");
+    return model;
+}
+
+/* Random sequences, most of which begin as an earlier one does. */
+static void fill(struct run_ids *run, const struct trawl_model *model, struct rng *rng)
+{
+    *run = (struct run_ids){.model = model, .max_tokens = MAX_TOKENS, .n = N_SEQUENCES,
+                            .readout = {.wanted = wanted, .n_wanted = 4, .next = true, .n_top = 3},
+                            .options = {.memory_bytes = 256 * MIB, .n_threads = 2}};
+    for (uint32_t s = 0; s < run->n; s++) {
+        run->n_ids[s] = (uint32_t)rng_between(rng, 1, MAX_TOKENS);
+        for (uint32_t i = 0; i < run->n_ids[s]; i++)
+            words[s][i] = (int32_t)rng_below(rng, 301);
+        if (s > 0 && rng_below(rng, 4)) {
+            uint32_t other = (uint32_t)rng_below(rng, s);
+            uint32_t shared = (uint32_t)rng_below(rng, run->n_ids[other] + 1);
+            shared = shared < run->n_ids[s] ? shared : run->n_ids[s];
+            memcpy(words[s], words[other], shared * sizeof **words);
+        }
+        run->ids[s] = words[s];
+        run->first_readout[s] = rng_below(rng, 2) ? run->n_ids[s] - 1 : (uint32_t)rng_below(rng, run->n_ids[s]);
+    }
+}
+
+static void shuffle(struct run_ids *run, struct rng *rng)
+{
+    for (uint32_t i = 0; i < run->n; i++)
+        run->order[i] = i;
+    for (uint32_t i = run->n - 1; i > 0; i--) {
+        uint32_t j = (uint32_t)rng_below(rng, i + 1), kept = run->order[i];
+        run->order[i] = run->order[j];
+        run->order[j] = kept;
+    }
+}
+
+static const struct way {
+    const char *name, *reader;
+    uint64_t memory_bytes;
+    uint32_t n_rows, most_in_batch;
+    int n_threads;
+    bool shuffled;
+} ways[] = {
+    {.name = "one thread", .n_threads = 1},
+    {.name = "three threads", .n_threads = 3},
+    {.name = "pread", .reader = "pread"},
+    {.name = "small batches", .n_rows = MAX_TOKENS},
+    {.name = "rows and pread", .n_rows = 150, .reader = "pread", .n_threads = 1},
+    {.name = "alone", .most_in_batch = 1},
+    {.name = "in twos, shuffled", .most_in_batch = 2, .shuffled = true},
+    {.name = "shuffled", .shuffled = true},
+    {.name = "shuffled small batches", .shuffled = true, .n_rows = 111, .n_threads = 3},
+    {.name = "least memory", .memory_bytes = 1},
+    {.name = "least memory, shuffled", .memory_bytes = 1, .shuffled = true, .n_threads = 1},
+};
+
+static void check_ways(const struct tiny_model *tiny, bool exact)
+{
+    struct rng rng = rng_make(check_seed());
+    struct trawl_model *model = open_tiny(tiny);
+    REQUIRE(model != NULL);
+    struct run_ids expected, got;
+    struct error err = {0};
+    fill(&expected, model, &rng);
+    expected.options.exact = exact;
+    got = expected;
+    CHECK_INT(run_ids(&expected, &err), 0);
+    CHECK_TEXT(err.text, "");
+    CHECK(!expected.out_of_order);
+    for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+        const struct way *way = &ways[w];
+        check_case("%s%s", way->name, exact ? ", exact" : "");
+        memset(got.order, 0, sizeof got.order);
+        if (way->shuffled)
+            shuffle(&got, &rng);
+        got.most_in_batch = way->most_in_batch;
+        got.options = (struct trawl_run_options){.memory_bytes = 256 * MIB, .n_rows = way->n_rows, .reader = way->reader,
+                                                 .n_threads = way->n_threads ? way->n_threads : 2, .exact = exact};
+        if (way->memory_bytes) { /* what a refusal says is the least must do */
+            got.options.memory_bytes = way->memory_bytes;
+            CHECK_INT(run_ids(&got, &err), -1);
+            CHECK_INT(err.kind, ERROR_LIMIT);
+            CHECK_CONTAINS(err.text, "the least that would do");
+            got.options.memory_bytes = got.stats.plan.least_bytes + MIB;
+            err = (struct error){0};
+        }
+        CHECK_INT(run_ids(&got, &err), 0);
+        CHECK_TEXT(err.text, "");
+        CHECK(!got.out_of_order);
+        CHECK(run_ids_equal(&got, &expected));
+        CHECK_UINT(got.stats.sequences, N_SEQUENCES);
+        CHECK_UINT(got.stats.prompt_tokens, expected.stats.prompt_tokens);
+        CHECK_UINT(got.stats.rows + got.stats.shared_tokens, got.stats.prompt_tokens);
+        CHECK(got.stats.plan.memory_bytes <= got.options.memory_bytes);
+    }
+    run_ids_deinit(&expected);
+    run_ids_deinit(&got);
+    trawl_model_close(model);
+}
+
+TEST(same_bits_whatever_memory_rows_threads_reader_order_and_neighbours)
+{
+    static const struct tiny_model models[] = {
+        {.arch = "llama", .dim = 256, .n_heads = 4, .n_kv_heads = 2, .type = TENSOR_Q4_K, .n_layers = 3},
+        {.arch = "qwen3", .dim = 96, .n_heads = 3, .n_kv_heads = 1, .head_dim = 40, .type = TENSOR_Q8_0, .tied = true},
+        {.arch = "qwen2", .dim = 60, .n_heads = 6, .n_kv_heads = 3, .type = TENSOR_F16, .n_parts = 1},
+    };
+    for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
+        struct tiny_model tiny = models[m];
+        tiny.seed = check_seed() + m;
+        check_ways(&tiny, false);
+        check_ways(&tiny, true);
+    }
+}
+
+TEST(rows_are_the_distinct_nodes_of_the_tree)
+{
+    struct trawl_model *model = open_tiny(&(struct tiny_model){.seed = 5});
+    REQUIRE(model != NULL);
+    /* 1 2 3 4 | 1 2 3 5 | 1 2 | 1 2 3 4 again | 9: 1 2 3 4 5 9 are the rows. */
+    static const int32_t a[] = {1, 2, 3, 4}, b[] = {1, 2, 3, 5}, c[] = {9};
+    struct run_ids run = {.model = model, .max_tokens = 8, .n = 5, .ids = {a, b, a, a, c}, .n_ids = {4, 4, 2, 4, 1},
+                          .readout = {.n_top = 1}, .options = {.memory_bytes = 256 * MIB}};
+    struct error err = {0};
+    CHECK_INT(run_ids(&run, &err), 0);
+    CHECK_UINT(run.stats.rows, 6);
+    CHECK_UINT(run.stats.prompt_tokens, 15);
+    CHECK_UINT(run.stats.shared_tokens, 9);
+    CHECK_UINT(run.stats.sweeps, 1);
+    CHECK_BYTES(run.results[3].data, run.results[0].data, run.results[0].n_bytes);
+    run_ids_deinit(&run);
+    trawl_model_close(model);
+}
+
+TEST(a_dry_run_counts_what_the_run_does)
+{
+    struct rng rng = rng_make(check_seed());
+    struct trawl_model *model = open_tiny(&(struct tiny_model){.seed = 6, .n_layers = 4});
+    REQUIRE(model != NULL);
+    struct run_ids run;
+    fill(&run, model, &rng);
+    run.options.n_rows = 128;
+    struct error err = {0};
+    CHECK_INT(run_ids(&run, &err), 0);
+    struct trawl_stats real = run.stats;
+    run.options.dry_run = true;
+    CHECK_INT(run_ids(&run, &err), 0);
+    CHECK_TEXT(err.text, "");
+    CHECK_UINT(run.n_answered, 0);
+    CHECK_UINT(run.stats.sweeps, real.sweeps);
+    CHECK_UINT(run.stats.rows, real.rows);
+    CHECK_UINT(run.stats.sequences, real.sequences);
+    CHECK_UINT(run.stats.shared_tokens, real.shared_tokens);
+    CHECK_UINT(run.stats.plan.n_rows, real.plan.n_rows);
+    CHECK(real.sweeps > 1);
+    run_ids_deinit(&run);
+    trawl_model_close(model);
+}
+
+TEST(a_callback_stops_the_run_or_fails_it)
+{
+    struct rng rng = rng_make(check_seed());
+    struct trawl_model *model = open_tiny(&(struct tiny_model){.seed = 7});
+    REQUIRE(model != NULL);
+    struct run_ids run;
+    fill(&run, model, &rng);
+    run.stop_after = 5;
+    struct error err = {0};
+    CHECK_INT(run_ids(&run, &err), 0);
+    CHECK_UINT(run.n_answered, 5);
+    run_ids_deinit(&run);
+    trawl_model_close(model);
+}
+
+TEST(refuses_sequences_that_make_no_sense)
+{
+    struct trawl_model *model = open_tiny(&(struct tiny_model){.seed = 8});
+    REQUIRE(model != NULL);
+    static const int32_t good[] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, large[] = {1, 301}, negative[] = {1, 2, -1};
+    const struct {
+        const int32_t *ids;
+        uint32_t n_ids, first_readout;
+        const char *text;
+    } cases[] = {
+        {large, 2, 0, "token id 301 at position 1 is outside"},
+        {negative, 3, 0, "token id -1 at position 2 is outside"},
+        {good, 9, 0, "longer than this run's 8"},
+        {good, 3, 3, "cannot be read out from position 3"},
+        {good, 0, 0, "0 tokens"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct run_ids run = {.model = model, .max_tokens = 8, .n = 2, .ids = {good, cases[i].ids},
+                              .n_ids = {2, cases[i].n_ids}, .first_readout = {0, cases[i].first_readout},
+                              .readout = {.n_top = 1}, .options = {.memory_bytes = 256 * MIB}};
+        struct error err = {0};
+        check_case("%s", cases[i].text);
+        CHECK_INT(run_ids(&run, &err), -1);
+        CHECK_CONTAINS(err.text, cases[i].text);
+        run_ids_deinit(&run);
+    }
+    static const struct {
+        struct trawl_run_options options;
+        const char *text;
+    } wrong[] = {
+        {{.cpu = "z80"}, "--cpu z80"},
+        {{.reader = "tape"}, "--reader tape"},
+        {{.n_rows = 3}, "--rows 3 cannot hold"},
+        {{.memory_bytes = 64 * MIB, .n_rows = 1u << 30}, "does not fit a memory budget"},
+        {{.memory_bytes = 1}, "is too small"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct run_ids run = {.model = model, .max_tokens = 8, .n = 1, .ids = {good}, .n_ids = {2},
+                              .readout = {.n_top = 1}, .options = wrong[i].options};
+        struct error err = {0};
+        check_case("%s", wrong[i].text);
+        CHECK_INT(run_ids(&run, &err), -1);
+        CHECK_CONTAINS(err.text, wrong[i].text);
+        run_ids_deinit(&run);
+    }
+    trawl_model_close(model);
+}
+
+int main(int argc, char **argv)
+{
+    return check_main(argc, argv);
+}
