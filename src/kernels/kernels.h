@@ -48,9 +48,6 @@ unsigned cpu_features(void); /* what this machine has */
 const struct cpu_level *cpu_level_find(const char *name);
 const struct cpu_level *cpu_level_best(void);
 
-/* ---- Packed operands
- * --------------------------------------------------------------------------------------------- */
-
 struct gemm_shape {
     int mr; /* rows of a tile */
     int nr; /* outputs of a panel; divides 32 */
