@@ -2,8 +2,9 @@
  *
  *   bench_kernels [--threads N] [--level NAME] [--seconds S]
  *
- * A figure is the median of five turns of S seconds. Its share of the peak is the median of the turns' ratios to a peak loop
- * run just before: clocks change, and machines are shared. GOP/s count a multiply and an add as two. */
+ * A figure is the median of five turns of S seconds. Its share of the peak is the median of the
+ * turns' ratios to a peak loop run just before: clocks change, and machines are shared. GOP/s count
+ * a multiply and an add as two. */
 
 #include "peak.h"
 #include "support/rng.h"
@@ -78,7 +79,7 @@ static double run_turn(int n_threads, double seconds, work_fn *work, void **stat
 }
 
 struct figure {
-    double giga; /* 1e9 units per second */
+    double giga;    /* 1e9 units per second */
     double percent; /* of the peak */
 };
 
@@ -95,8 +96,8 @@ static double median(double values[TURNS])
 }
 
 /* [peak] NULL: no percentage. */
-static struct figure measure(const struct options *options, work_fn *peak, const struct peak *peaks_of,
-                             work_fn *work, void **states)
+static struct figure measure(const struct options *options, work_fn *peak,
+                             const struct peak *peaks_of, work_fn *work, void **states)
 {
     double rates[TURNS], ratios[TURNS];
     void *peak_states[MAX_THREADS];
@@ -104,7 +105,8 @@ static struct figure measure(const struct options *options, work_fn *peak, const
         peak_states[t] = (void *)peaks_of;
     for (int turn = 0; turn < TURNS; turn++) {
         const double limit =
-            peak && peaks_of ? run_turn(options->n_threads, options->seconds / 4, peak, peak_states) : 0;
+            peak && peaks_of ? run_turn(options->n_threads, options->seconds / 4, peak, peak_states)
+                             : 0;
         rates[turn] = run_turn(options->n_threads, options->seconds, work, states);
         ratios[turn] = limit > 0 ? rates[turn] / limit : 0;
     }
@@ -130,32 +132,34 @@ static double run_peak_f32(void *state)
     return ((const struct peak *)state)->f32(20000);
 }
 
-/* ---- GEMM: 512 rows by a group of panels, K in chunks ------------------------------------------------------------- */
+/* GEMM: 512 rows by a group of panels, K in chunks. */
 
 struct gemm_state {
     const struct kernels *kernels;
     struct quant_layout layout;
-    int8_t *a;        /* all tiles */
+    int8_t *a; /* all tiles */
     float *a_scales;
     struct panel_q8 panels[PANELS];
-    float *c;         /* [tiles * mr][PANELS * nr] */
+    float *c; /* [tiles * mr][PANELS * nr] */
     float *weights_f32, *rows_f32;
     /* what unpacking needs */
     uint32_t type, row_bytes;
-    uint8_t *blocks;  /* [nr][row_bytes] */
-    float *row;       /* [k] */
-    int8_t *q;        /* [nr][k_pad] */
-    float *scales;    /* [nr][n_groups] */
+    uint8_t *blocks; /* [nr][row_bytes] */
+    float *row;      /* [k] */
+    int8_t *q;       /* [nr][k_pad] */
+    float *scales;   /* [nr][n_groups] */
 };
 
 static const struct {
     uint32_t type, block_len, block_bytes;
     const char *name;
 } types[] = {
-    {TENSOR_Q4_K, 256, 144, "Q4_K"}, {TENSOR_Q5_K, 256, 176, "Q5_K"}, {TENSOR_Q6_K, 256, 210, "Q6_K"},
-    {TENSOR_Q8_0, 32, 34, "Q8_0"},   {TENSOR_Q4_0, 32, 18, "Q4_0"},   {TENSOR_Q4_1, 32, 20, "Q4_1"},
-    {TENSOR_Q5_0, 32, 22, "Q5_0"},   {TENSOR_Q5_1, 32, 24, "Q5_1"},   {TENSOR_F16, 1, 2, "F16"},
-    {TENSOR_BF16, 1, 2, "BF16"},     {TENSOR_F32, 1, 4, "F32"},
+    {TENSOR_Q4_K, 256, 144, "Q4_K"}, {TENSOR_Q5_K, 256, 176, "Q5_K"},
+    {TENSOR_Q6_K, 256, 210, "Q6_K"}, {TENSOR_Q8_0, 32, 34, "Q8_0"},
+    {TENSOR_Q4_0, 32, 18, "Q4_0"},   {TENSOR_Q4_1, 32, 20, "Q4_1"},
+    {TENSOR_Q5_0, 32, 22, "Q5_0"},   {TENSOR_Q5_1, 32, 24, "Q5_1"},
+    {TENSOR_F16, 1, 2, "F16"},       {TENSOR_BF16, 1, 2, "BF16"},
+    {TENSOR_F32, 1, 4, "F32"},
 };
 
 enum { N_TYPES = sizeof types / sizeof types[0] };
@@ -189,8 +193,9 @@ static struct gemm_state *gemm_state_new(const struct kernels *kernels, uint32_t
     state->a_scales = allocate(n_rows * n_groups * sizeof(float));
     state->c = allocate(n_rows * PANELS * nr * sizeof(float));
     for (int p = 0; p < PANELS; p++) {
-        state->panels[p] = (struct panel_q8){allocate(nr * k_pad), allocate(nr * n_groups * sizeof(float)),
-                                             allocate(nr * n_groups * sizeof(int32_t))};
+        state->panels[p] =
+            (struct panel_q8){allocate(nr * k_pad), allocate(nr * n_groups * sizeof(float)),
+                              allocate(nr * n_groups * sizeof(int32_t))};
     }
     state->weights_f32 = allocate(nr * K_CHUNK * sizeof(float));
     state->rows_f32 = allocate(n_rows * K_CHUNK * sizeof(float));
@@ -255,7 +260,8 @@ static double unpack_panel(struct gemm_state *state, int p)
     const struct kernels *kernels = state->kernels;
     const struct quant_layout *layout = &state->layout;
     for (int j = 0; j < kernels->shape.nr; j++) {
-        kernels->dequant[state->type](state->blocks + (size_t)j * state->row_bytes, state->row, layout->k);
+        kernels->dequant[state->type](state->blocks + (size_t)j * state->row_bytes, state->row,
+                                      layout->k);
         if (!kernels->quantize_row(layout, state->row, state->q + (size_t)j * layout->k_pad,
                                    state->scales + (size_t)j * layout->n_groups))
             abort();
@@ -296,15 +302,16 @@ static double run_gemm_f32(void *argument)
     return 2.0 * ROWS * K_CHUNK * (double)nr;
 }
 
-static void bench_gemm(const struct options *options, const struct kernels *kernels, const struct peak *peak)
+static void bench_gemm(const struct options *options, const struct kernels *kernels,
+                       const struct peak *peak)
 {
     static const struct {
         const char *model;
         uint32_t k, n;
     } layers[] = {
-        {"1B", 2048, 2048},  {"1B", 2048, 8192},   {"1B", 8192, 2048},  {"8B", 4096, 4096},
-        {"8B", 4096, 14336}, {"8B", 14336, 4096},  {"70B", 8192, 8192}, {"70B", 8192, 28672},
-        {"70B", 28672, 8192},
+        {"1B", 2048, 2048},  {"1B", 2048, 8192},   {"1B", 8192, 2048},
+        {"8B", 4096, 4096},  {"8B", 4096, 14336},  {"8B", 14336, 4096},
+        {"70B", 8192, 8192}, {"70B", 8192, 28672}, {"70B", 28672, 8192},
     };
     const char *level = kernels->level->name;
     void *states[MAX_THREADS];
@@ -312,7 +319,8 @@ static void bench_gemm(const struct options *options, const struct kernels *kern
     uint32_t measured = 0;
     struct figure packed = {0}, whole = {0};
     for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
-        /* a thread's share is groups of panels one after the other, so the rate depends on K alone */
+        /* a thread's share is groups of panels one after the other, so the rate depends on K alone
+         */
         if (layers[i].k != measured) {
             for (int t = 0; t < options->n_threads; t++)
                 states[t] = gemm_state_new(kernels, layers[i].k);
@@ -322,8 +330,9 @@ static void bench_gemm(const struct options *options, const struct kernels *kern
                 gemm_state_free(states[t]);
             measured = layers[i].k;
         }
-        printf("         %-4s %5u x %-5u  %7.0f GOP/s %3.0f %%   %7.0f GOP/s %3.0f %%\n", layers[i].model, layers[i].k,
-               layers[i].n, packed.giga, packed.percent, whole.giga, whole.percent);
+        printf("         %-4s %5u x %-5u  %7.0f GOP/s %3.0f %%   %7.0f GOP/s %3.0f %%\n",
+               layers[i].model, layers[i].k, layers[i].n, packed.giga, packed.percent, whole.giga,
+               whole.percent);
         fflush(stdout);
     }
 
@@ -343,8 +352,6 @@ static void bench_gemm(const struct options *options, const struct kernels *kern
         gemm_state_free(states[t]);
 }
 
-/* ---- attention ---------------------------------------------------------------------------------------------------- */
-
 struct attention_state {
     const struct kernels *kernels;
     struct attention_args args;
@@ -354,7 +361,8 @@ static double run_attention(void *argument)
 {
     struct attention_state *state = argument;
     state->kernels->attention_block(&state->args);
-    return 2.0 * (double)state->args.n_q * ATTENTION_BLOCK * (double)(state->args.head_dim + state->args.value_dim);
+    return 2.0 * (double)state->args.n_q * ATTENTION_BLOCK *
+           (double)(state->args.head_dim + state->args.value_dim);
 }
 
 static void bench_attention(const struct options *options, const struct kernels *kernels,
@@ -380,13 +388,14 @@ static void bench_attention(const struct options *options, const struct kernels 
         void *pointers[MAX_THREADS];
         for (int t = 0; t < options->n_threads; t++) {
             states[t] = (struct attention_state){
-                kernels, {N_Q, dim, dim, rows, k_t, v, from, to, 0.1f, allocate(N_Q * sizeof(float)),
-                          allocate(N_Q * sizeof(float)), allocate(N_Q * MAX_DIM * sizeof(float))}};
+                kernels,
+                {N_Q, dim, dim, rows, k_t, v, from, to, 0.1f, allocate(N_Q * sizeof(float)),
+                 allocate(N_Q * sizeof(float)), allocate(N_Q * MAX_DIM * sizeof(float))}};
             pointers[t] = &states[t];
         }
         const struct figure figure = measure(options, run_peak_f32, peak, run_attention, pointers);
-        printf("%-8s attention, heads of %-4zu  %6.0f GOP/s %3.0f %%\n", kernels->level->name, dim, figure.giga,
-               figure.percent);
+        printf("%-8s attention, heads of %-4zu  %6.0f GOP/s %3.0f %%\n", kernels->level->name, dim,
+               figure.giga, figure.percent);
         for (int t = 0; t < options->n_threads; t++) {
             free(states[t].args.m);
             free(states[t].args.l);
@@ -432,8 +441,8 @@ int main(int argc, char **argv)
     const unsigned features = cpu_features();
     printf("%d threads; GOP/s of all together, %% of the level's peak\n", options.n_threads);
     for (const struct cpu_level *level = cpu_levels; level->name; level++) {
-        const bool wanted = options.level ? strcmp(options.level, level->name) == 0
-                                          : level->features != NEED_C;
+        const bool wanted =
+            options.level ? strcmp(options.level, level->name) == 0 : level->features != NEED_C;
         if (wanted && (features & level->features) == level->features)
             bench_level(&options, level);
     }

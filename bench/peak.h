@@ -1,7 +1,8 @@
 #ifndef BENCH_PEAK_H
 #define BENCH_PEAK_H
-/* What the processor could do at most: loops of independent multiply-adds on registers, in assembly, because compilers
- * spill such loops. A peak is named by the CPU level whose kernels it bounds. */
+/* What the processor could do at most: loops of independent multiply-adds on registers, in
+ * assembly, because compilers spill such loops. A peak is named by the CPU level whose kernels it
+ * bounds. */
 
 #include "kernels/kernels_list.h"
 
@@ -28,9 +29,9 @@ struct peak {
                      :                                                                             \
                      : "cc", VECTOR_REGISTERS)
 
-#define ZERO_YMM(r) "vpxor %%ymm" #r ", %%ymm" #r ", %%ymm" #r "\n\t"
+#define ZERO_YMM(r)  "vpxor %%ymm" #r ", %%ymm" #r ", %%ymm" #r "\n\t"
 #define ZERO_ALL_YMM REPEAT_12(ZERO_YMM) ZERO_YMM(12) ZERO_YMM(13) ZERO_YMM(14) ZERO_YMM(15)
-#define ZERO_ZMM(r) "vpxord %%zmm" #r ", %%zmm" #r ", %%zmm" #r "\n\t"
+#define ZERO_ZMM(r)  "vpxord %%zmm" #r ", %%zmm" #r ", %%zmm" #r "\n\t"
 #define ZERO_ALL_ZMM REPEAT_12(ZERO_ZMM) ZERO_ZMM(12) ZERO_ZMM(13)
 
 #define DOT_ZMM(r) "vpdpbusd %%zmm12, %%zmm13, %%zmm" #r "\n\t"
@@ -38,7 +39,8 @@ struct peak {
 #define DOT_YMM(r) "%{vex%} vpdpbusd %%ymm12, %%ymm13, %%ymm" #r "\n\t"
 #define FMA_YMM(r) "vfmadd231ps %%ymm12, %%ymm13, %%ymm" #r "\n\t"
 
-/* Products of signed bytes without saturation, as AVX2 can: sign, multiply to 16 bits, widen, add. */
+/* Products of signed bytes without saturation, as AVX2 can: sign, multiply to 16 bits, widen, add.
+ */
 #define SIGNED_YMM(r)                                                                              \
     "vpsignb %%ymm12, %%ymm13, %%ymm14\n\t"                                                        \
     "vpmaddubsw %%ymm14, %%ymm13, %%ymm14\n\t"                                                     \
@@ -97,8 +99,8 @@ static const struct peak peaks[] = {
                      :                                                                             \
                      : "cc", VECTOR_REGISTERS)
 
-#define DOT_V(r) "sdot v" #r ".4s, v12.16b, v13.16b\n\t"
-#define FMA_V(r) "fmla v" #r ".4s, v12.4s, v13.4s\n\t"
+#define DOT_V(r)  "sdot v" #r ".4s, v12.16b, v13.16b\n\t"
+#define FMA_V(r)  "fmla v" #r ".4s, v12.4s, v13.4s\n\t"
 #define LONG_V(r) "smull v14.8h, v12.8b, v13.8b\n\tsadalp v" #r ".4s, v14.8h\n\t"
 
 static double peak_int8_neon(long n)

@@ -182,8 +182,7 @@ static void print_man(struct out *out)
              ".SH NAME\ntrawl \\- read many documents with a language model larger than memory\n"
              ".SH SYNOPSIS\n.B trawl\n.I COMMAND\n[options] ...\n"
              ".SH DESCRIPTION\nThe weights of the model are streamed from disk, each piece once "
-             "for every "
-             "batch of documents, under one memory budget.\n");
+             "for every batch of documents, under one memory budget.\n");
     for (int c = 0; c < N_COMMANDS; c++) {
         out_format(out, ".SH \"TRAWL %s\"\n.B trawl %s\n[options] ", COMMANDS[c].name,
                    COMMANDS[c].name);

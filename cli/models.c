@@ -138,8 +138,8 @@ static int fail_no_model(struct error *err)
     return fail(
         err, ERROR_IO,
         "no model: name one with -m FILE.gguf, TRAWL_MODEL or `model = FILE.gguf` in the file "
-        "trawl/config of "
-        "your configuration folder; `make demo` fetches a small one, afterwards known as -m demo");
+        "trawl/config of your configuration folder; `make demo` fetches a small one, afterwards "
+        "known as -m demo");
 }
 
 static int choose_named(struct model_choice *choice, const char *name, struct error *err)

@@ -18,16 +18,13 @@ const struct command_row COMMANDS[N_COMMANDS] = {
     [COMMAND_GREP] =
         {"grep", "QUESTION [FILE|DIR...]", "ask every document a yes/no question",
          "Reads documents (lines, paragraphs or whole files), asks each one QUESTION, and prints "
-         "those that the model answers "
-         "with yes, as grep prints lines. Without FILE, or where FILE is -, standard input is "
-         "read; a directory is read with "
-         "all that is below it, files in name order. HTML files are read as their visible text.\n"
+         "those that the model answers with yes, as grep prints lines. Without FILE, or where FILE "
+         "is -, standard input is read; a directory is read with all that is below it, files in "
+         "name order. HTML files are read as their visible text.\n"
          "A document is a line; it is a whole file under -l or -L or when a directory is named; "
-         "--unit chooses. Matching "
-         "files print their name.\n"
+         "--unit chooses. Matching files print their name.\n"
          "The model's weights are read from disk once for every batch of documents, so many "
-         "documents at a time cost "
-         "little more than one; answers appear after every sweep.\n"
+         "documents at a time cost little more than one; answers appear after every sweep.\n"
          "  trawl grep -m demo -l \"Does it repeat every year?\" pages/\n"
          "  trawl grep -m model.gguf --memory 4G --json \"Is this about water?\" notes.txt\n"
          "Exit status: 0 some document matched, 1 none did, 2 an error (with -q: 0 whenever one "
@@ -35,26 +32,23 @@ const struct command_row COMMANDS[N_COMMANDS] = {
          cmd_grep},
     [COMMAND_TOKENIZE] = {"tokenize", "[FILE]", "print the token ids of a text",
                           "Prints the ids of the whole input, separated by spaces. FILE may be - "
-                          "for standard input. The model may be a "
-                          "file that holds a vocabulary only.\n"
+                          "for standard input. The model may be a file that holds a vocabulary "
+                          "only.\n"
                           "  printf 'Hello world' | trawl tokenize -m model.gguf --pieces",
                           cmd_tokenize},
     [COMMAND_INSPECT] = {"inspect", "[MODEL]", "say what a model is and what a run of it needs",
                          "Prints architecture, shapes, tensor types, bytes read per sweep, and the "
-                         "memory that a run takes: the smallest "
-                         "budget and what it consists of.\n"
+                         "memory that a run takes: the smallest budget and what it consists of.\n"
                          "  trawl inspect model.gguf --memory 4G",
                          cmd_inspect},
     [COMMAND_SCORE] =
         {"score", "FILE", "print the log-probability of every token of a text, and perplexity",
          "Cuts the text into chunks of --context tokens that do not overlap (the last, shorter one "
-         "is dropped; a chunk's "
-         "first token becomes begin-of-sequence where the model wants one) and scores the second "
-         "half of each: position, "
-         "id, text and log-probability of each token given what is before it, then perplexity.\n"
+         "is dropped; a chunk's first token becomes begin-of-sequence where the model wants one) "
+         "and scores the second half of each: position, id, text and log-probability of each token "
+         "given what is before it, then perplexity.\n"
          "With --ids each line of FILE is one sequence of token ids, taken as they are, and all "
-         "positions are scored; "
-         "blank lines are skipped.\n"
+         "positions are scored; blank lines are skipped.\n"
          "  trawl score -m model.gguf --ids --json --top 5 ids.txt",
          cmd_score},
     [COMMAND_HELP] = {"help", "[COMMAND]", "say what a command does",
@@ -82,19 +76,16 @@ const char *const GROUP_TITLES[N_GROUPS] = {
 const struct option_row OPTIONS[] = {
     {OPTION_MODEL, GREP, GROUP_MODEL, 'm', "model", "PATH|NAME", NULL, NULL,
      "GGUF file (any part of a split one), or a name such as demo; default: TRAWL_MODEL, then "
-     "`model = ...` in "
-     "trawl/config. After -m a word that is only a number is --max-count instead"},
+     "`model = ...` in trawl/config. After -m a word that is only a number is --max-count instead"},
     {OPTION_MODEL, MODELS & ~GREP, GROUP_MODEL, 'm', "model", "PATH|NAME", NULL, NULL,
      "GGUF file (any part of a split one), or a name such as demo; default: TRAWL_MODEL, then "
-     "`model = ...` in "
-     "trawl/config"},
+     "`model = ...` in trawl/config"},
     {OPTION_LORA, ENGINE, GROUP_MODEL, 0, "lora", "FILE[:SCALE]", NULL, NULL,
      "GGUF low-rank adapter to add to the weights; may be repeated"},
 
     {OPTION_UNIT, GREP, GROUP_INPUT, 'u', "unit", "UNIT", "line paragraph file", NULL,
      "what a document is: line (default), paragraph (lines between blank lines), or file (default "
-     "with -l, -L or a "
-     "directory)"},
+     "with -l, -L or a directory)"},
     {OPTION_RECURSIVE, GREP, GROUP_INPUT, 'r', "recursive", NULL, NULL, NULL,
      "read directories (a directory implies it); without FILE, the current one"},
     {OPTION_INCLUDE, GREP, GROUP_INPUT, 0, "include", "GLOB", NULL, NULL,
@@ -125,8 +116,7 @@ const struct option_row OPTIONS[] = {
      "less)"},
     {OPTION_LONG, GREP, GROUP_ASK, 0, "long", "HOW", "window head skip", NULL,
      "longer documents: window (cut into overlapping windows, the largest p_yes counts), head "
-     "(only the beginning is "
-     "read) or skip"},
+     "(only the beginning is read) or skip"},
     {OPTION_SAMPLE, GREP, GROUP_ASK, 0, "sample", "N", NULL, NULL,
      "ask only N documents, chosen at random from all of the input"},
     {OPTION_SEED, GREP, GROUP_ASK, 0, "seed", "N", NULL, NULL,
@@ -145,8 +135,7 @@ const struct option_row OPTIONS[] = {
      "stop reading a file after NUM selected documents; also -m NUM"},
     {OPTION_TOP, GREP, GROUP_SELECT, 0, "top", "N", NULL, NULL,
      "print only the N documents with the highest p_yes (lowest with -v), best first; --threshold, "
-     "when given, still "
-     "applies"},
+     "when given, still applies"},
 
     {OPTION_LIST, GREP, GROUP_OUTPUT, 'l', "files-with-matches", NULL, NULL, NULL,
      "print only the names of files with a selected document"},
@@ -181,8 +170,7 @@ const struct option_row OPTIONS[] = {
      "print p_yes before each match, at the beginning of the line"},
     {OPTION_JSON, GREP, GROUP_OUTPUT, 0, "json", NULL, NULL, NULL,
      "print one JSON object per document read, matching or not, in input order: file, line, "
-     "answer, p_yes, p_other, "
-     "unsure, tokens, text"},
+     "answer, p_yes, p_other, unsure, tokens, text"},
     {OPTION_NO_TEXT, GREP, GROUP_OUTPUT, 0, "no-text", NULL, NULL, NULL,
      "leave the text out of --json"},
 

@@ -87,7 +87,7 @@ struct trawl_run_options {
     const char *reader;    /* "uring", "pread", "null"; NULL: the best that works */
     const char *cpu;       /* CPU level; NULL: the best this machine has */
     bool exact;            /* f32 arithmetic instead of int8 */
-    bool dry_run;          /* read the input, make the plan and count; run nothing, answer nothing */
+    bool dry_run;          /* read the input, make the plan and count; run nothing: results have no read-outs, documents no answers */
 };
 
 /* What a plan consists of: `inspect`, `--dry-run` and refusals say it. Bytes. */

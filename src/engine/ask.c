@@ -79,8 +79,12 @@ static int deliver_ready(struct ask *ask, struct error *err)
 {
     while (!ask->stopped && ask->n_pending > 0 && queue_at(ask, 0)->n_left == 0) {
         struct pending *pending = queue_at(ask, 0);
-        count(ask->stats, &pending->answer, ask->options->threshold);
-        int rc = ask->callbacks->answer(ask->callbacks->context, &pending->answer, err);
+        bool dry = ask->options->run.dry_run;
+        if (dry)
+            ask->stats->documents++;
+        else
+            count(ask->stats, &pending->answer, ask->options->threshold);
+        int rc = dry ? 0 : ask->callbacks->answer(ask->callbacks->context, &pending->answer, err);
         ask->bytes_in_flight -= pending->n_bytes + DOCUMENT_BYTES;
         ask->first = (ask->first + 1) % ask->capacity;
         ask->n_pending--;
@@ -174,11 +178,13 @@ static int take_result(void *context, const struct trawl_result *result, struct 
     while (queue_at(ask, i)->n_left == 0)
         i++;
     struct pending *pending = queue_at(ask, i);
-    struct verdict verdict = yes_no_verdict(&ask->words, result->wanted);
-    if (verdict.p_yes > pending->answer.p_yes) {
-        pending->answer.p_yes = verdict.p_yes;
-        pending->answer.p_other = verdict.p_other;
-        pending->answer.question = (int)result->tag;
+    if (result->n_readouts > 0) { /* none in a dry run */
+        struct verdict verdict = yes_no_verdict(&ask->words, result->wanted);
+        if (verdict.p_yes > pending->answer.p_yes) {
+            pending->answer.p_yes = verdict.p_yes;
+            pending->answer.p_other = verdict.p_other;
+            pending->answer.question = (int)result->tag;
+        }
     }
     pending->n_left--;
     /* The last document may have prompts still to be handed out: n_left says so. */
@@ -191,7 +197,6 @@ static int pass_progress(void *context, const struct trawl_progress *progress)
     return ask->callbacks->progress ? ask->callbacks->progress(ask->callbacks->context, progress) : 0;
 }
 
-/* A dry run has no results: documents are counted as they are pulled. */
 static int run_ask(struct ask *ask, const struct trawl_model *model, struct error *err)
 {
     const struct trawl_ask_options *options = ask->options;

@@ -280,8 +280,9 @@ static void gather_result(struct run *run, const struct batch_sequence *sequence
 static int deliver(struct run *run, struct error *err)
 {
     for (uint32_t i = 0; i < run->batch.n_sequences && !run->stopped; i++) {
-        struct trawl_result result;
-        gather_result(run, &run->batch.sequences[i], &result);
+        struct trawl_result result = {.tag = run->batch.sequences[i].tag};
+        if (!run->options->dry_run)
+            gather_result(run, &run->batch.sequences[i], &result);
         run->stats->sequences++;
         int rc = run->callbacks->result(run->callbacks->context, &result, err);
         if (rc < 0)
@@ -314,9 +315,7 @@ static int run_batches(struct run *run, struct error *err)
         run->stats->sweeps++;
         run->stats->rows += run->batch.n_rows;
         run->stats->prompt_tokens += run->batch.n_tokens;
-        if (run->options->dry_run)
-            run->stats->sequences += run->batch.n_sequences;
-        else if (deliver(run, err) < 0)
+        if (deliver(run, err) < 0)
             return -1;
     }
     return 0;
