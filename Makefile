@@ -14,13 +14,13 @@ OPT.asan    := -O2 -g -fsanitize=address,undefined -fno-sanitize-recover=undefin
 OPT.tsan    := -O2 -g -fsanitize=thread
 OPT.cover   := -O1 -g -fprofile-instr-generate -fcoverage-mapping
 OPT.fuzz    := $(OPT.asan) -fsanitize=fuzzer-no-link
-ifneq ($(filter cover fuzz,$(BUILD)),)
-CC    := clang
-endif
+OPT.clang   := $(OPT.release)
+OPT.arm64   := $(OPT.release)
+CC    := $(if $(filter clang cover fuzz,$(BUILD)),clang,$(if $(filter arm64,$(BUILD)),aarch64-linux-gnu-gcc,$(CC)))
 B     := build/$(BUILD)
-WARN  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+WARN  := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla $(if $(WERROR),-Werror)
 PKGS  := libpcre2-8
-URING := $(shell pkg-config --exists liburing && echo liburing)
+URING := $(if $(filter arm64,$(BUILD)),,$(shell pkg-config --exists liburing && echo liburing))
 LIB_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(URING)) $(if $(URING),-DHAVE_LIBURING)
 LIB_LIBS   := $(shell pkg-config --libs $(PKGS) $(URING)) -lm -pthread
 CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0 jansson)
@@ -85,6 +85,7 @@ $(FUZZERS): $(B)/%: $(B)/%.o $(LIB)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS)
 
 tests: $(TESTS) $(TOOLS) $(B)/trawl  ## build every test program
+objects: $(call obj,$(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(TEST_SRC))
 fuzzers: $(FUZZERS)
 
 check: tests  ## unit, kernels, engine and cli on tiny models (about a minute)
@@ -145,7 +146,7 @@ format:  ## clang-format in place
 help:  ## this list
 	@grep -hE '^[a-z][a-z_-]*:.*  ## ' $(MAKEFILE_LIST) | sed 's/:.*  ## /\t/' | expand -t 20
 
-.PHONY: all tests fuzzers check test demo bench bench-post fuzz cover lint compile_commands install dist clean format help
+.PHONY: all tests objects fuzzers check test demo bench bench-post fuzz cover lint compile_commands install dist clean format help
 .DELETE_ON_ERROR:
 .SECONDARY:
 

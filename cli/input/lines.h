@@ -10,11 +10,11 @@
 #include <stddef.h>
 
 #define LINES_HEAD_BYTES   (96 * 1024) /* what is looked at before a file is read: binary? HTML? */
-#define DOCUMENT_MAX_BYTES (256ull << 20) /* a longer line, paragraph or file is refused */
 
 struct lines {
     int fd; /* owned; -1: everything is in the buffer */
     char end_byte;
+    size_t most_bytes; /* a longer line, or rest, is refused */
     char *buffer; /* owned */
     size_t start, end, capacity;
     bool at_end; /* nothing more will come from fd */
@@ -26,7 +26,7 @@ struct line {
 };
 
 /* Takes [fd]. */
-void lines_init(struct lines *lines, int fd, char end_byte);
+void lines_init(struct lines *lines, int fd, char end_byte, size_t most_bytes);
 void lines_deinit(struct lines *lines);
 
 /* Reads until LINES_HEAD_BYTES are buffered or the file ends. Nothing is used up: the bytes lie at
