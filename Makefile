@@ -23,8 +23,8 @@ PKGS  := libpcre2-8
 URING := $(if $(filter arm64,$(BUILD)),,$(shell pkg-config --exists liburing && echo liburing))
 LIB_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(URING)) $(if $(URING),-DHAVE_LIBURING)
 LIB_LIBS   := $(shell pkg-config --libs $(PKGS) $(URING)) -lm -pthread
-CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0 jansson)
-CLI_LIBS   := $(shell pkg-config --libs libxml-2.0 jansson)
+CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0)
+CLI_LIBS   := $(shell pkg-config --libs libxml-2.0)
 ARCH  := $(shell $(CC) -dumpmachine | sed 's/-.*//;s/arm64/aarch64/')
 
 # Floating point is never reassociated or contracted by the compiler: results are part of the contract (docs/numerics.md).

@@ -70,6 +70,18 @@ static int show_prompt(const struct grep_options *options, const struct trawl_mo
     return status;
 }
 
+/* One document may take a quarter of what the budget leaves for input: it is held here and with the
+ * engine, and a page's markup while it is read is larger than its text. */
+static struct source *open_source(struct grep_options *options, const struct trawl_model *model,
+                                  struct error *err)
+{
+    struct trawl_plan plan;
+    if (trawl_plan(model, &options->ask.run, options->ask.window_tokens, &plan, err) < 0)
+        return NULL;
+    options->source.most_bytes = plan.input_bytes / 4;
+    return source_new(&options->source, err);
+}
+
 /* After a run, also after one that failed in its middle. */
 static int print_reports(struct grep_run *run, struct error *err)
 {
@@ -127,7 +139,7 @@ int cmd_grep(const struct arguments *arguments)
     run.keep_text = needs_text(&options);
     run.progress.on = options.show_progress;
     if (!(model = models_open(arguments, options.model, false, &err)) ||
-        !(run.source = source_new(&options.source, &err)) || ask(&run, model, &err) < 0) {
+        !(run.source = open_source(&options, model, &err)) || ask(&run, model, &err) < 0) {
         progress_clear(&run.progress);
         status = message_error(&err);
     } else if (options.show_prompt || options.dry_run) {

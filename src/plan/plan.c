@@ -47,7 +47,7 @@ static int fixed_parts(const struct plan_input *input, uint64_t slice_bytes, boo
     plan->ring_bytes = comfortable ? ring.recommended_bytes : ring.least_bytes;
     plan->scratch_bytes = bytes->scratch + ROWS_BUFFER_BYTES;
     plan->rows_bytes = bytes->rows;
-    plan->input_bytes = comfortable ? input->memory_bytes / 32 : LEAST_INPUT_BYTES;
+    plan->input_bytes = comfortable ? input->memory_bytes / 16 : LEAST_INPUT_BYTES;
     if (plan->input_bytes < LEAST_INPUT_BYTES)
         plan->input_bytes = LEAST_INPUT_BYTES;
     if (plan->input_bytes > MOST_INPUT_BYTES)
