@@ -1,0 +1,92 @@
+# What the benchmark scripts share; sourced. Models lie in $TRAWL_BENCH_DIR and are made once.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+programs=$root/build/${BUILD:-release}/bench
+models=${TRAWL_BENCH_DIR:-$HOME/.cache/trawl-bench}
+command_line="$(basename "$0") $*"
+
+# field NAME: the value of a key of the flat JSON object on standard input; nothing when it has none.
+field() { sed -n "s/.*\"$1\": \"\{0,1\}\([^,}\"]*\).*/\1/p"; }
+
+# calc EXPRESSION [FORMAT]
+calc() { awk "BEGIN { printf \"${2:-%.0f}\", $1 }"; }
+
+say() { echo "$*" >&2; }
+
+machine_name() {
+    local name
+    name=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+    [ -n "$name" ] || name=$(uname -m)
+    echo "$name $(nproc) cores"
+}
+
+# The machine as a file name: the processor's model and the number of cores, nothing that tells the host.
+machine_slug() { machine_name | tr 'A-Z' 'a-z' | sed 's/(r)\|(tm)//g; s/[^a-z0-9]\{1,\}/-/g; s/^-//; s/-$//'; }
+
+commit_name() {
+    local name
+    name=$(git -C "$root" rev-parse --short HEAD 2>/dev/null) || name=unknown
+    git -C "$root" diff --quiet HEAD -- src 2>/dev/null || name=$name+changes
+    echo "$name"
+}
+
+# make_model FILE OPTIONS...: the model's path in $model; fails, saying so, where the disk has no room for it.
+make_model() {
+    model=$models/$1
+    shift
+    mkdir -p "$models"
+    [ -s "$model" ] && return 0
+    local wanted free
+    wanted=$("$programs/bench_make_model" "$@" --bytes)
+    free=$(df -Pk "$models" | awk 'NR == 2 { printf "%.0f", $4 * 1024 }')
+    if [ "$(calc "$wanted + 2e9 > $free")" = 1 ]; then
+        say "skipped: $(basename "$model") needs $(calc "$wanted / 1e9" %.1f) GB and 2 GB to spare; $models has $(calc "$free / 1e9" %.1f) GB (TRAWL_BENCH_DIR names another folder)"
+        return 1
+    fi
+    say "making $model ($(calc "$wanted / 1e9" %.1f) GB)"
+    "$programs/bench_make_model" "$@" "$model.part" && sync "$model.part" && mv "$model.part" "$model"
+}
+
+# Measures the machine beside [model]: int8 peak, and the best size and number of direct reads; $machine, $peak, $raw, $requests.
+measure_machine() {
+    machine=$("$programs/bench_machine" "$1") || exit 2
+    peak=$(echo "$machine" | field int8_per_s)
+    raw=$(echo "$machine" | field raw_bytes_per_s)
+    requests="--request $(echo "$machine" | field request_bytes) --in-flight $(echo "$machine" | field in_flight)"
+    [ -n "$peak" ] || peak=0
+}
+
+# The raw rate of [model]'s disk now, with the requests found best: taken before and after what it is compared with.
+raw_rate() { "$programs/bench_machine" $requests --seconds 1 "$1" | field raw_bytes_per_s; }
+
+# run_beside_raw MODEL OPTIONS...: the run's JSON in $result and the mean raw rate around it in $raw; fails with the reason in $refusal.
+run_beside_raw() {
+    local before said
+    before=$(raw_rate "$1")
+    said=$("$programs/bench_run" -m "$@" 2>&1) || {
+        refusal=${said#bench_run: }
+        return 1
+    }
+    result=$said
+    raw=$(calc "($before + $(raw_rate "$1")) / 2")
+}
+
+results_header="date,machine,commit,command,run,memory_bytes,rows_per_batch,tokens,prompts,sweeps,seconds,rows_per_s,ops_per_s,int8_peak,bytes_read,bytes_per_s,raw_bytes_per_s,bound,bound_ratio,seconds_waiting,peak_memory_bytes,threads,cpu,reader"
+
+# record NAME: appends $result to this machine's file of results.
+record() {
+    local file=$root/bench/results/$(machine_slug).csv key line
+    mkdir -p "$root/bench/results"
+    [ -s "$file" ] || echo "$results_header" >"$file"
+    line="$(date -u +%Y-%m-%dT%H:%MZ),$(machine_name),$(commit_name),$command_line,$1"
+    for key in memory_bytes rows_per_batch tokens prompts sweeps seconds rows_per_s ops_per_s; do
+        line=$line,$(echo "$result" | field $key)
+    done
+    line=$line,$peak
+    for key in bytes_read bytes_per_s; do line=$line,$(echo "$result" | field $key); done
+    line=$line,$raw
+    for key in bound bound_ratio seconds_waiting peak_memory_bytes threads cpu reader; do
+        line=$line,$(echo "$result" | field $key)
+    done
+    echo "$line" >>"$file"
+}
