@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define LEAST_MARGIN_BYTES (256u << 10)
+
 #define COUNT(n)  unit_count(n).text
 #define BYTES(n)  unit_bytes((double)(n)).text
 #define MEMORY(n) unit_memory(n).text
@@ -44,11 +46,10 @@ static void print_model(const struct trawl_model_info *info, struct out *out)
                COUNT(info->n_slices));
 }
 
-static void print_plan(const struct trawl_plan *plan, struct out *out)
+static void print_plan(const char *what, const struct trawl_plan *plan, struct out *out)
 {
-    out_format(out, "least memory  %s\n", MEMORY(plan->least_bytes));
-    out_format(out, "with %s: %s rows of %s, %d threads, %s, %s; %s read a sweep\n",
-               MEMORY(plan->memory_bytes), COUNT(plan->n_rows), BYTES(plan->bytes_per_row),
+    out_format(out, "%s %s: %s rows of %s, %d threads, %s, %s; %s read a sweep\n",
+               what, MEMORY(plan->memory_bytes), COUNT(plan->n_rows), BYTES(plan->bytes_per_row),
                plan->n_threads, plan->cpu ? plan->cpu : "?", plan->numerics,
                BYTES(plan->bytes_per_sweep));
     report_memory(plan, out);
@@ -100,10 +101,9 @@ static void print_model_json(const struct trawl_model_info *info, struct out *ou
     key_count(out, "slices", info->n_slices);
 }
 
-static void print_plan_json(const struct trawl_plan *plan, struct out *out)
+static void print_plan_json(const char *key, const struct trawl_plan *plan, struct out *out)
 {
-    key_count(out, "least_memory_bytes", plan->least_bytes);
-    out_format(out, ", \"plan\": {\"memory_bytes\": %" PRIu64, plan->memory_bytes);
+    out_format(out, ", \"%s\": {\"memory_bytes\": %" PRIu64, key, plan->memory_bytes);
     key_count(out, "process_bytes", plan->process_bytes);
     key_count(out, "model_bytes", plan->model_bytes);
     key_count(out, "ring_bytes", plan->ring_bytes);
@@ -138,15 +138,26 @@ static int print_all(const struct trawl_model *model, const struct arguments *ar
         run_options_read(&run, arguments, err) < 0 || trawl_model_info(model, &info, err) < 0)
         return -1;
     int planned = trawl_plan(model, &run, (uint32_t)window, &plan, err);
+    /* What the least consists of: the same question with just that budget, a little more since this process grows by asking. */
+    struct trawl_plan least = {0};
+    struct error too_small = {0};
+    run.memory_bytes = plan.least_bytes + LEAST_MARGIN_BYTES;
+    run.n_rows = 0;
+    bool has_least = plan.least_bytes > 0 && trawl_plan(model, &run, (uint32_t)window, &least, &too_small) == 0;
     if (json) {
         print_model_json(&info, out);
+        key_count(out, "least_memory_bytes", plan.least_bytes);
+        if (has_least)
+            print_plan_json("least", &least, out);
         if (planned == 0)
-            print_plan_json(&plan, out);
+            print_plan_json("plan", &plan, out);
         out_text(out, "}\n");
     } else {
         print_model(&info, out);
+        if (has_least)
+            print_plan("at least", &least, out);
         if (planned == 0)
-            print_plan(&plan, out);
+            print_plan("with", &plan, out);
     }
     struct error output_error = {0};
     if (out_flush(out, &output_error) < 0) {
