@@ -78,7 +78,7 @@ record() {
     local file=$root/bench/results/$(machine_slug).csv key line
     mkdir -p "$root/bench/results"
     [ -s "$file" ] || echo "$results_header" >"$file"
-    line="$(date -u +%Y-%m-%dT%H:%MZ),$(machine_name),$(commit_name),$command_line,$1"
+    line="$(date -u +%Y-%m-%dT%H:%MZ),$(machine_name),$(commit_name),${command_line//,/;},$1"
     for key in memory_bytes rows_per_batch tokens prompts sweeps seconds rows_per_s ops_per_s; do
         line=$line,$(echo "$result" | field $key)
     done

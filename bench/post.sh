@@ -74,6 +74,6 @@ for n in $counts; do
     printf "$row" "$n" "$theirs" "$(calc "$theirs / $n" %.2f)" 68 "$seconds" "$(calc "$seconds / $n" %.3f)" \
         "$(calc "$(echo "$result" | field bytes_read) * $bytes_scale / 1e9" %.1f)" "$measured" "$bound" \
         "$(calc "100 * $(echo "$result" | field seconds_waiting) / $measured")" "$(calc "$theirs / $seconds" %.2fx)"
-    record "post $n, $layers layers"
+    record "post $n of $layers layers"
 done
 echo "the post: bf16 on a 16 GB Mac with a 2.3 GB/s disk and its GPU; its 68 GB are read once for every N"
