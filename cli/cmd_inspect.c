@@ -42,8 +42,6 @@ static void print_model(const struct trawl_model_info *info, struct out *out)
     for (int i = 0; i < info->n_types; i++)
         out_format(out, "tensors       %-6s %5" PRIu64 " of %s\n", info->types[i].type,
                    info->types[i].n_tensors, BYTES(info->types[i].n_bytes));
-    out_format(out, "sweep         %s in %s slices\n", BYTES(info->bytes_per_sweep),
-               COUNT(info->n_slices));
 }
 
 static void print_plan(const char *what, const struct trawl_plan *plan, struct out *out)
@@ -97,8 +95,6 @@ static void print_model_json(const struct trawl_model_info *info, struct out *ou
                    i > 0 ? ", " : "", info->types[i].type, info->types[i].n_tensors,
                    info->types[i].n_bytes);
     out_char(out, '}');
-    key_count(out, "bytes_per_sweep", info->bytes_per_sweep);
-    key_count(out, "slices", info->n_slices);
 }
 
 static void print_plan_json(const char *key, const struct trawl_plan *plan, struct out *out)
@@ -147,6 +143,10 @@ static int print_all(const struct trawl_model *model, const struct arguments *ar
     if (json) {
         print_model_json(&info, out);
         key_count(out, "least_memory_bytes", plan.least_bytes);
+        if (planned == 0) {
+            key_count(out, "bytes_per_sweep", plan.bytes_per_sweep + plan.pinned_bytes);
+            key_count(out, "slices", plan.n_slices);
+        }
         if (has_least)
             print_plan_json("least", &least, out);
         if (planned == 0)
@@ -154,6 +154,9 @@ static int print_all(const struct trawl_model *model, const struct arguments *ar
         out_text(out, "}\n");
     } else {
         print_model(&info, out);
+        if (planned == 0)
+            out_format(out, "sweep         %s in %s slices\n", BYTES(plan.bytes_per_sweep + plan.pinned_bytes),
+                       COUNT(plan.n_slices));
         if (has_least)
             print_plan("at least", &least, out);
         if (planned == 0)

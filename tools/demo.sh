@@ -64,7 +64,7 @@ answers=$(mktemp -d)
 trap 'rm -r "$answers"' EXIT
 
 say "$n_pages documents, a model of $(du -m "$(./trawl inspect -m "$model" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["file"])')" | cut -f1) MB, a budget of $memory: trawl grep -l -p \"Is this page describing an event?\""
-./trawl grep -m "$model" --memory "$memory" --color=always -l -p "Is this page describing an event?" "$pages" || [ $? = 1 ]
+./trawl grep -m "$model" --memory "$memory" --color=always --progress -l -p "Is this page describing an event?" "$pages" || [ $? = 1 ]
 
 scored=()
 while IFS=$'\t' read -r name question _; do

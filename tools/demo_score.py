@@ -103,4 +103,5 @@ if __name__ == "__main__":
     try:
         main()
     except (OSError, ValueError, KeyError) as error:
-        sys.exit(f"demo_score.py: {error}")
+        print(f"demo_score.py: {error}", file=sys.stderr)
+        sys.exit(2)

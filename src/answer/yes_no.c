@@ -21,10 +21,10 @@ static bool is_word(const char *text, size_t n, const char *word)
 }
 
 /* Counts the tokens of [word], and writes them to [ids] unless it is NULL. */
-static uint32_t collect(const struct tokenizer *tokenizer, const char *word, int32_t *ids)
+static uint32_t collect(const struct tokenizer *tokenizer, uint32_t n_vocab, const char *word, int32_t *ids)
 {
     uint32_t n = 0;
-    for (uint32_t id = 0; id < tokenizer_n_tokens(tokenizer); id++) {
+    for (uint32_t id = 0; id < tokenizer_n_tokens(tokenizer) && id < n_vocab; id++) {
         size_t n_bytes = 0;
         const char *text = tokenizer_token_text(tokenizer, (int32_t)id, &n_bytes);
         if (!is_word(text, n_bytes, word))
@@ -36,17 +36,17 @@ static uint32_t collect(const struct tokenizer *tokenizer, const char *word, int
     return n;
 }
 
-int yes_no_init(struct yes_no *words, const struct tokenizer *tokenizer, struct error *err)
+int yes_no_init(struct yes_no *words, const struct tokenizer *tokenizer, uint32_t n_vocab, struct error *err)
 {
-    *words = (struct yes_no){NULL, collect(tokenizer, "yes", NULL), collect(tokenizer, "no", NULL)};
+    *words = (struct yes_no){NULL, collect(tokenizer, n_vocab, "yes", NULL), collect(tokenizer, n_vocab, "no", NULL)};
     if (!words->n_yes || !words->n_no)
-        return fail(err, ERROR_UNSUPPORTED, "the vocabulary has no single token for \"%s\": this model cannot answer yes or no",
+        return fail(err, ERROR_UNSUPPORTED, "the vocabulary has no single token for \"%s\": this model cannot answer yes or no (use an instruct model)",
                     words->n_yes ? "no" : "yes");
     words->ids = calloc(words->n_yes + words->n_no, sizeof *words->ids);
     if (!words->ids)
         return fail_memory(err, (words->n_yes + words->n_no) * sizeof *words->ids, "the words for yes and no");
-    collect(tokenizer, "yes", words->ids);
-    collect(tokenizer, "no", words->ids + words->n_yes);
+    collect(tokenizer, n_vocab, "yes", words->ids);
+    collect(tokenizer, n_vocab, "no", words->ids + words->n_yes);
     return 0;
 }
 

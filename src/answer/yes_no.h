@@ -11,8 +11,8 @@ struct yes_no {
     uint32_t n_yes, n_no;
 };
 
-/* ERROR_UNSUPPORTED when the vocabulary has no token for yes or none for no. */
-int yes_no_init(struct yes_no *words, const struct tokenizer *tokenizer, struct error *err) MUST_CHECK;
+/* [n_vocab]: ids the model gives logits for; a tokenizer may have more. ERROR_UNSUPPORTED when there is no token for yes or none for no. */
+int yes_no_init(struct yes_no *words, const struct tokenizer *tokenizer, uint32_t n_vocab, struct error *err) MUST_CHECK;
 void yes_no_deinit(struct yes_no *words);
 
 struct verdict {

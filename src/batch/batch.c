@@ -95,7 +95,6 @@ void batch_deinit(struct batch *batch)
 void batch_clear(struct batch *batch)
 {
     batch->n_rows = batch->n_readouts = batch->n_segments = batch->n_sequences = 0;
-    batch->max_position = 0;
     batch->n_tokens = 0;
     memset(batch->branches->slots, 0, batch->branches->n_slots * sizeof(struct branch));
 }
@@ -188,8 +187,6 @@ bool batch_add(struct batch *batch, uint64_t tag, const int32_t *tokens, uint32_
         if (batch->share_prefixes)
             link_child(batch, parent_segment, segment);
     }
-    if (n_tokens - 1 > batch->max_position)
-        batch->max_position = n_tokens - 1;
     mark_readouts(batch, last_row, first_readout);
     batch->sequences[batch->n_sequences++] = (struct batch_sequence){tag, last_row, n_tokens, first_readout};
     batch->n_tokens += n_tokens;

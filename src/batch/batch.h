@@ -54,7 +54,6 @@ struct batch {
     uint32_t *parent;   /* [n_rows] row, ROW_NONE at a root */
     uint8_t *read_out;  /* [n_rows] 1: logits of this row are wanted */
     uint32_t n_readouts;
-    uint32_t max_position;
 
     struct segment *segments; /* [n_segments] */
     uint32_t n_segments;

@@ -66,9 +66,6 @@ static struct pending *queue_push(struct ask *ask, struct error *err)
 
 static void count(struct trawl_stats *stats, const struct trawl_answer *answer, double threshold)
 {
-    stats->documents++;
-    stats->blank += answer->blank;
-    stats->too_long += answer->too_long;
     stats->yes += answer->p_yes >= threshold;
     stats->no += !(answer->p_yes >= threshold);
     stats->unsure += answer->p_other > 0.5;
@@ -80,9 +77,10 @@ static int deliver_ready(struct ask *ask, struct error *err)
     while (!ask->stopped && ask->n_pending > 0 && queue_at(ask, 0)->n_left == 0) {
         struct pending *pending = queue_at(ask, 0);
         bool dry = ask->options->run.dry_run;
-        if (dry)
-            ask->stats->documents++;
-        else
+        ask->stats->documents++;
+        ask->stats->blank += pending->answer.blank;
+        ask->stats->too_long += pending->answer.too_long;
+        if (!dry)
             count(ask->stats, &pending->answer, ask->options->threshold);
         int rc = dry ? 0 : ask->callbacks->answer(ask->callbacks->context, &pending->answer, err);
         ask->bytes_in_flight -= pending->n_bytes + DOCUMENT_BYTES;
@@ -219,8 +217,8 @@ int trawl_ask(const struct trawl_model *model, const struct trawl_ask_options *o
     memset(stats, 0, sizeof *stats);
     struct ask ask = {.options = options, .callbacks = callbacks, .stats = stats};
     int rc = prompt_maker_open(&ask.maker, model, options, err);
-    if (rc == 0)
-        rc = yes_no_init(&ask.words, model->tokenizer, err);
+    if (rc == 0 && yes_no_init(&ask.words, model->tokenizer, model->network.hparams.n_vocab, err) < 0)
+        rc = fail_context(err, "%s", gguf_path(model->gguf));
     if (rc == 0)
         rc = run_ask(&ask, model, err);
     prompt_maker_close(&ask.maker);

@@ -1,7 +1,5 @@
 #include "engine/model.h"
 
-#include "sweep/slicing.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,11 +124,5 @@ int trawl_model_info(const struct trawl_model *model, struct trawl_model_info *i
         info->n_params += tensor->dims[0] * tensor->dims[1] * tensor->dims[2] * tensor->dims[3];
         count_type(info, tensor);
     }
-    struct slicing slicing;
-    if (slicing_make(&slicing, &model->program, 16u << 20, 128, 256, err) < 0)
-        return -1;
-    info->bytes_per_sweep = slicing.total_bytes;
-    info->n_slices = slicing.n_slices;
-    slicing_free(&slicing);
     return 0;
 }

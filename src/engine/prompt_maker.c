@@ -38,11 +38,13 @@ int prompt_maker_open(struct prompt_maker *maker, const struct trawl_model *mode
         return -1;
 
     uint32_t context = model->network.hparams.n_context;
-    if (added + BORDER_TOKENS >= context)
-        return fail(err, ERROR_LIMIT, "the question and its template take %zu tokens, which leaves no room in the model's context of %u", added,
-                    context);
-    uint32_t room = context - (uint32_t)added - BORDER_TOKENS;
-    uint32_t window = options->window_tokens ? options->window_tokens : DEFAULT_WINDOW_TOKENS;
+    /* The usual window is what the prompt leaves of it, so that the whole prompt has the usual length. */
+    uint32_t limit = options->window_tokens || context < DEFAULT_WINDOW_TOKENS ? context : DEFAULT_WINDOW_TOKENS;
+    if (added + BORDER_TOKENS >= limit)
+        return fail(err, ERROR_LIMIT, "the question and its template take %zu tokens, which leaves no room in a window of %u; ask a shorter one", added,
+                    limit);
+    uint32_t room = limit - (uint32_t)added - BORDER_TOKENS;
+    uint32_t window = options->window_tokens ? options->window_tokens : room;
     if (options->window_tokens > context)
         return fail(err, ERROR_LIMIT, "--window %u is more than the model's context of %u tokens", options->window_tokens, context);
     maker->window_tokens = window < room ? window : room;
@@ -169,10 +171,15 @@ int trawl_prompt_text(const struct trawl_model *model, const struct trawl_ask_op
     int rc = prompt_maker_open(&maker, model, options, err);
     if (rc == 0)
         rc = prompt_maker_document(&maker, text, n_bytes, err);
+    struct token_list tokens = {NULL, 0, 0};
     if (rc == 0)
-        rc = prompt_maker_render(&maker, 0, 0, err);
-    if (rc == 0)
-        rc = bytes_append(out, maker.rendered.text.data, maker.rendered.text.n_bytes, err);
+        rc = prompt_maker_tokens(&maker, 0, 0, &tokens, err);
+    for (size_t i = 0; i < tokens.n_tokens && rc == 0; i++) { /* as the model gets it: with BOS, by name, and cut to the window */
+        size_t n = 0;
+        const char *piece = tokenizer_token_text(model->tokenizer, tokens.ids[i], &n);
+        rc = bytes_append(out, piece, n, err);
+    }
+    token_list_deinit(&tokens);
     prompt_maker_close(&maker);
     return rc;
 }

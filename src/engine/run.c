@@ -100,6 +100,7 @@ struct run {
     int32_t *held_ids; /* [max_tokens] */
     struct trawl_sequence held;
     bool has_held, source_ended, stopped;
+    bool source_waits; /* it has more, once this batch is answered */
 
     /* What one result points to, [max_tokens] read-outs. */
     float *wanted, *next, *top;
@@ -230,6 +231,7 @@ static int check_sequence(const struct run *run, const struct trawl_sequence *se
 static int fill_batch(struct run *run, struct error *err)
 {
     batch_clear(&run->batch);
+    run->source_waits = false;
     if (run->has_held) {
         bool added = batch_add(&run->batch, run->held.tag, run->held_ids, run->held.n_ids, run->held.first_readout);
         (void)added; /* an empty batch holds max_tokens rows */
@@ -240,8 +242,10 @@ static int fill_batch(struct run *run, struct error *err)
         int rc = run->callbacks->next(run->callbacks->context, &sequence, err);
         if (rc < 0)
             return -1;
-        if (rc == 2 && run->batch.n_sequences > 0)
-            return 0;
+        if (rc == 2) {
+            run->source_waits = true;
+            return run->batch.n_sequences > 0 ? 0 : fail(err, ERROR_USAGE, "the source waits for answers, but nothing was asked");
+        }
         run->source_ended = rc == 0;
         if (rc != 1)
             continue;
@@ -295,7 +299,7 @@ static int deliver(struct run *run, struct error *err)
 static int sweep_batch(struct run *run, struct error *err)
 {
     uint64_t started = clock_ns();
-    if (stream_begin_sweep(run->stream, run->has_held, err) < 0 ||
+    if (stream_begin_sweep(run->stream, run->has_held || run->source_waits, err) < 0 ||
         sweep_run(&run->sweep, &run->batch, 0, run->model->program.n_steps, err) < 0)
         return -1;
     run->sweep_ns += clock_ns() - started;
@@ -337,9 +341,10 @@ static void finish_stats(struct run *run)
     }
     /* The probe is a glimpse: a run that read faster has shown the device to be faster. */
     double seen = run->sweep_ns ? (double)stats->bytes_read / ((double)run->sweep_ns * 1e-9) : 0.0;
-    if (seen > stats->raw_bytes_per_s)
+    if (stats->raw_bytes_per_s > 0.0 && seen > stats->raw_bytes_per_s)
         stats->raw_bytes_per_s = seen;
-    stats->disk_seconds = stats->raw_bytes_per_s > 0.0 ? (double)stats->bytes_read / stats->raw_bytes_per_s : 0.0;
+    /* Nothing probed (a small file, the null reader): the disk took what was waited for. */
+    stats->disk_seconds = stats->raw_bytes_per_s > 0.0 ? (double)stats->bytes_read / stats->raw_bytes_per_s : stats->seconds_waiting;
     bool by_disk = stats->disk_seconds > stats->seconds_compute;
     stats->bound = by_disk ? "disk" : "compute";
     stats->bound_ratio = stats->seconds > 0.0 ? (by_disk ? stats->disk_seconds : stats->seconds_compute) / stats->seconds : 0.0;

@@ -38,8 +38,10 @@ static int add_term(struct network *network, struct weight *weight, const struct
         fail_memory(err, (uint64_t)rank * weight->n * sizeof *b_file, b->name);
     if (all_b && b_file && tensor_read_floats(adapter, a, all_a + (size_t)had * weight->k, err) == 0 &&
         tensor_read_floats(adapter, b, b_file, err) == 0) {
-        memcpy(all_a, weight->lowrank.a, had ? (size_t)had * weight->k * sizeof *all_a : 0);
-        memcpy(all_b, weight->lowrank.b, had ? (size_t)had * weight->n * sizeof *all_b : 0);
+        if (had) {
+            memcpy(all_a, weight->lowrank.a, (size_t)had * weight->k * sizeof *all_a);
+            memcpy(all_b, weight->lowrank.b, (size_t)had * weight->n * sizeof *all_b);
+        }
         for (uint32_t r = 0; r < rank; r++)
             for (uint32_t n = 0; n < weight->n; n++)
                 all_b[(size_t)(had + r) * weight->n + n] = factor * b_file[(size_t)n * rank + r];

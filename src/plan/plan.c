@@ -33,8 +33,14 @@ static struct sweep_shape shape_of(const struct plan_input *input, uint32_t n_ro
                                 .readout = input->readout};
 }
 
-/* Everything but rows and pinned slices, with slices of at most [slice_bytes]. [comfortable]: a ring that keeps the disk busy. */
-static int fixed_parts(const struct plan_input *input, uint64_t slice_bytes, bool comfortable, uint32_t n_rows,
+/* What one sequence's results take when they are handed out. */
+static uint64_t result_bytes(const struct plan_input *input)
+{
+    return (uint64_t)input->max_tokens * (4ull * input->readout.n_wanted + 8ull * input->readout.n_top + 16);
+}
+
+/* Everything but pinned slices, with slices of at most [slice_bytes]; [spare_bytes] is what the budget has beyond the least of everything. */
+static int fixed_parts(const struct plan_input *input, uint64_t slice_bytes, uint64_t spare_bytes, uint32_t n_rows,
                        struct trawl_plan *plan, struct sweep_bytes *bytes, struct slicing *slicing, struct error *err)
 {
     struct sweep_shape shape = shape_of(input, n_rows);
@@ -44,14 +50,12 @@ static int fixed_parts(const struct plan_input *input, uint64_t slice_bytes, boo
     struct stream_ring ring = stream_ring_bytes(slicing->slices, slicing->n_slices);
     plan->process_bytes = input->process_bytes + SLACK_BYTES;
     plan->model_bytes = input->model_bytes;
-    plan->ring_bytes = comfortable ? ring.recommended_bytes : ring.least_bytes;
-    plan->scratch_bytes = bytes->scratch + ROWS_BUFFER_BYTES;
+    /* Half of what is to spare, but three slices at least: one in use, one that has come, one that is being read. */
+    uint64_t ring_share = max_size(round_down(spare_bytes / 2, FILE_ALIGN), 3 * ring.least_bytes);
+    plan->ring_bytes = spare_bytes ? min_size(ring.recommended_bytes, ring_share) : ring.least_bytes;
+    plan->scratch_bytes = bytes->scratch + ROWS_BUFFER_BYTES + result_bytes(input);
     plan->rows_bytes = bytes->rows;
-    plan->input_bytes = comfortable ? input->memory_bytes / 16 : LEAST_INPUT_BYTES;
-    if (plan->input_bytes < LEAST_INPUT_BYTES)
-        plan->input_bytes = LEAST_INPUT_BYTES;
-    if (plan->input_bytes > MOST_INPUT_BYTES)
-        plan->input_bytes = MOST_INPUT_BYTES;
+    plan->input_bytes = min_size(LEAST_INPUT_BYTES + spare_bytes / 8, MOST_INPUT_BYTES);
     plan->bytes_per_row = bytes->per_row;
     plan->n_rows = n_rows;
     plan->n_slices = slicing->n_slices;
@@ -68,28 +72,28 @@ static uint64_t sum(const struct trawl_plan *plan)
 static int choose_slices(const struct plan_input *input, struct trawl_plan *plan, struct slicing *slicing, struct error *err)
 {
     struct sweep_bytes bytes;
-    if (fixed_parts(input, LEAST_SLICE_BYTES, false, plan->least_rows, plan, &bytes, slicing, err) < 0)
+    if (fixed_parts(input, LEAST_SLICE_BYTES, 0, plan->least_rows, plan, &bytes, slicing, err) < 0)
         return -1;
     plan->least_bytes = sum(plan);
     if (plan->least_bytes > input->memory_bytes) {
         slicing_free(slicing);
         return fail(err, ERROR_LIMIT,
-                    "a memory budget of %.1f MiB is too small: the least that would do is %.1f MiB (program %.1f, model %.1f, "
+                    "a memory budget of %.2f MiB is too small: the least that would do is %.2f MiB (program %.1f, model %.1f, "
                     "slices %.1f, threads %.1f, %u rows %.1f, input %.1f); give --memory %.0fM or a smaller --window",
                     (double)input->memory_bytes / MIB, (double)plan->least_bytes / MIB, (double)plan->process_bytes / MIB,
                     (double)plan->model_bytes / MIB, (double)plan->ring_bytes / MIB, (double)plan->scratch_bytes / MIB,
                     plan->n_rows, (double)plan->rows_bytes / MIB, (double)plan->input_bytes / MIB,
                     (double)plan->least_bytes / MIB + 1.0);
     }
-    for (uint64_t slice_bytes = MOST_SLICE_BYTES; slice_bytes > LEAST_SLICE_BYTES; slice_bytes /= 2) {
+    uint64_t spare = input->memory_bytes - plan->least_bytes;
+    for (uint64_t slice_bytes = MOST_SLICE_BYTES; spare > 0 && slice_bytes >= LEAST_SLICE_BYTES; slice_bytes /= 2) {
         struct trawl_plan tried = *plan;
         struct slicing larger;
-        if (fixed_parts(input, slice_bytes, true, plan->least_rows, &tried, &bytes, &larger, err) < 0) {
+        if (fixed_parts(input, slice_bytes, spare, plan->least_rows, &tried, &bytes, &larger, err) < 0) {
             slicing_free(slicing);
             return -1;
         }
-        /* Rows and slices share what is left: no more than a quarter of the budget goes into reading ahead. */
-        if (sum(&tried) <= input->memory_bytes && tried.ring_bytes <= input->memory_bytes / 4) {
+        if (sum(&tried) <= input->memory_bytes && tried.ring_bytes <= max_size(spare / 2, plan->ring_bytes)) {
             slicing_free(slicing);
             *slicing = larger;
             *plan = tried;
@@ -116,7 +120,7 @@ static void choose_rows(const struct plan_input *input, struct trawl_plan *plan)
             return;
         struct trawl_plan tried = *plan;
         tried.rows_bytes = bytes.rows;
-        tried.scratch_bytes = bytes.scratch + ROWS_BUFFER_BYTES;
+        tried.scratch_bytes = bytes.scratch + ROWS_BUFFER_BYTES + result_bytes(input);
         tried.n_rows = n_rows;
         if (sum(&tried) <= input->memory_bytes) {
             *plan = tried;
@@ -145,15 +149,15 @@ int plan_make(const struct plan_input *input, struct trawl_plan *plan, struct sl
     choose_rows(input, plan);
     if (input->n_rows && plan->n_rows < input->n_rows) {
         slicing_free(slicing);
-        return fail(err, ERROR_LIMIT, "--rows %u does not fit a memory budget of %.1f MiB: %u rows do, at %u bytes each", input->n_rows,
-                    (double)input->memory_bytes / MIB, plan->n_rows, plan->bytes_per_row);
+        return fail(err, ERROR_LIMIT, "--rows %u does not fit a memory budget of %.1f MiB: %u rows do, at %u bytes each; give --rows %u or more --memory", input->n_rows,
+                    (double)input->memory_bytes / MIB, plan->n_rows, plan->bytes_per_row, plan->n_rows);
     }
+    if (input->memory_bytes - sum(plan) + plan->ring_bytes >= slicing->total_bytes)
+        plan->ring_bytes = 0; /* every slice may stay: there is nothing to read ahead */
     plan->pinned_bytes = slicing_pin(slicing, input->memory_bytes - sum(plan));
     for (size_t i = 0; i < slicing->n_slices; i++)
         plan->n_pinned += slicing->slices[i].pinned;
     plan->bytes_per_sweep = slicing->total_bytes - plan->pinned_bytes;
-    if (plan->n_pinned == plan->n_slices)
-        plan->ring_bytes = 0;
     if (slicing == &own)
         slicing_free(&own);
     return 0;

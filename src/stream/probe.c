@@ -23,7 +23,7 @@ int probe_read_rate(const struct file *file, const struct reader_ops *reader, ui
         if (n_submitted >= (uint64_t)in_flight) {
             rc = reader->wait(state, true, &completion, err) < 0 ? -1 : 0;
             if (rc == 0 && completion.result < 0)
-                rc = fail_errno(err, ERROR_IO, (int)-completion.result, "%s: cannot read", file->path);
+                rc = fail_errno(err, ERROR_IO, (int)-completion.result, "%s: cannot read; check the disk, or copy the file to another", file->path);
             n_done++;
         }
         if (rc == 0 && n_submitted < n_requests) {

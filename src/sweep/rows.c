@@ -21,17 +21,38 @@ static void flag_bad(struct sweep *sweep, const char *where)
 
 /* ---- Embedding: distinct ids, ascending, from disk ---------------------------------------------------------------- */
 
-struct by_token {
-    const int32_t *token;
-};
-
-static int compare_tokens(const void *a, const void *b, void *context)
+static bool token_before(const int32_t *token, uint32_t a, uint32_t b)
 {
-    const int32_t *token = ((const struct by_token *)context)->token;
-    uint32_t row_a = *(const uint32_t *)a, row_b = *(const uint32_t *)b;
-    if (token[row_a] != token[row_b])
-        return token[row_a] < token[row_b] ? -1 : 1;
-    return row_a < row_b ? -1 : row_a > row_b;
+    return token[a] != token[b] ? token[a] < token[b] : a < b;
+}
+
+/* Lets the row at [root] sink to its place in the heap of [n], whose top is the last in order. */
+static void sink(const int32_t *token, uint32_t *order, uint32_t root, uint32_t n)
+{
+    uint32_t row = order[root];
+    for (uint32_t child = 2 * root + 1; child < n; child = 2 * root + 1) {
+        child += child + 1 < n && token_before(token, order[child], order[child + 1]);
+        if (!token_before(token, row, order[child]))
+            break;
+        order[root] = order[child];
+        root = child;
+    }
+    order[root] = row;
+}
+
+/* Rows by token, then by number. A heap sort: qsort takes no context, and takes memory that no plan knows of. */
+static void sort_rows(const int32_t *token, uint32_t *order, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        order[i] = i;
+    for (uint32_t root = n / 2; root-- > 0;)
+        sink(token, order, root, n);
+    while (n-- > 1) {
+        uint32_t last = order[0];
+        order[0] = order[n];
+        order[n] = last;
+        sink(token, order, 0, n);
+    }
 }
 
 struct embed_job {
@@ -62,9 +83,7 @@ int step_embed(struct sweep *sweep, const struct step *step, struct error *err)
     const struct network *network = sweep->shape.network;
     const struct tensor *tensor = network->embeddings;
     const struct batch *batch = sweep->batch;
-    for (uint32_t i = 0; i < batch->n_rows; i++)
-        sweep->order[i] = i;
-    qsort_r(sweep->order, batch->n_rows, sizeof *sweep->order, compare_tokens, &(struct by_token){batch->token});
+    sort_rows(batch->token, sweep->order, batch->n_rows);
 
     uint64_t row_bytes = tensor_row_bytes(tensor_type_info(tensor->type), network->hparams.n_embd);
     /* Raw rows go where queries, keys and values will be; as many ids at a time as fit there. */
@@ -75,7 +94,7 @@ int step_embed(struct sweep *sweep, const struct step *step, struct error *err)
         uint32_t n_ids = 0;
         uint64_t per_id = row_bytes + 2 * sizeof(uint32_t);
         uint32_t *ids = (uint32_t *)sweep->shared; /* [n_ids], then the raw rows */
-        uint32_t most = (uint32_t)min_size(room / per_id, batch->n_rows);
+        uint32_t most = (uint32_t)min_size((room - 64) / per_id, batch->n_rows);
         while (at < batch->n_rows && n_ids < most) {
             int32_t id = batch->token[sweep->order[at]];
             ids[n_ids] = (uint32_t)id;

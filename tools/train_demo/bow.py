@@ -1,10 +1,10 @@
 """The bag-of-words baseline of the demo: what counting words alone can do.
 
-    python bow.py --labels LABELS.tsv --documents DIR --out baseline.tsv
+    python bow.py --pages 1:1400 --pages 2:2800 --labels LABELS.tsv --documents DIR --out OUT.tsv
 
 For each question a logistic regression on tf-idf of words and word pairs, trained on the same
-generated pages as the adapter (same seed and number). Attributes are learned from event pages,
-which is where they are judged. Its probabilities for the demo's documents are checked in as
+generated pages as the adapter (SEED:NUMBER for each of its runs). Attributes are learned from event
+pages, which is where they are judged. Its probabilities for the demo's documents are checked in as
 baseline.tsv (columns: file, then one for each question), so that `make demo` can show them without
 scikit-learn.
 """
@@ -61,11 +61,11 @@ def main():
     parser.add_argument("--labels", required=True)
     parser.add_argument("--documents", required=True, help="folder of the files in LABELS")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--pages", type=int, default=4800)
+    parser.add_argument("--pages", action="append", required=True, metavar="SEED:NUMBER")
     options = parser.parse_args()
     files = sorted(read_labels(options.labels))
-    pipelines = train_baseline(list(generator.generate(options.seed, options.pages)))
+    runs = [map(int, run.split(":")) for run in options.pages]
+    pipelines = train_baseline([page for run in runs for page in generator.generate(*run)])
     scores = baseline_scores(pipelines, read_documents(options.documents, files))
     with open(options.out, "w", encoding="utf-8", newline="\n") as out:
         print("file", *TOPICS, sep="\t", file=out)

@@ -21,15 +21,8 @@ import model as llama
 from adapter import load_adapter, read_adapter
 from bow import TOPICS, read_documents, read_labels
 from metrics import accuracy, auc, majority, table
-from prompts import Prompts
+from prompts import Prompts, read_questions
 from train import ask
-
-
-def read_questions(path):
-    """{name: [question, paraphrase, ...]}."""
-    with open(path, encoding="utf-8", newline="") as lines:
-        return {row["name"]: [row[c] for c in ("question", "paraphrase1", "paraphrase2") if row[c]]
-                for row in csv.DictReader(lines, delimiter="\t")}
 
 
 def read_baseline(path, files):

@@ -1,5 +1,6 @@
 """Prompts as trawl sends them, and batches in which the questions of a page share its tokens."""
 
+import csv
 import html.parser
 import re
 
@@ -41,7 +42,7 @@ class _VisibleText(html.parser.HTMLParser):
 
 
 def visible_text(document):
-    """What a reader of the document sees: the text of HTML (told by content), others as they are."""
+    """What a reader sees: the text of HTML (told by content), other documents as they are."""
     if not re.search(r"<(!doctype html|html|head|body)\b", document[:1024], re.IGNORECASE):
         return document.strip()
     parser = _VisibleText()
@@ -49,6 +50,13 @@ def visible_text(document):
     parser.close()
     lines = (" ".join(line.split()) for line in "".join(parser.parts).split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def read_questions(path):
+    """{name: [question, paraphrase, ...]}."""
+    with open(path, encoding="utf-8", newline="") as lines:
+        return {row["name"]: [row[c] for c in ("question", "paraphrase1", "paraphrase2") if row[c]]
+                for row in csv.DictReader(lines, delimiter="\t")}
 
 
 class Prompts:

@@ -27,7 +27,7 @@ import torch.multiprocessing
 import model as llama
 from adapter import load_adapter, write_adapter
 from metrics import accuracy, auc
-from prompts import Prompts, Sequence, pad
+from prompts import Prompts, Sequence, pad, read_questions
 
 HERE = pathlib.Path(__file__).parent
 TOPICS = ("event", "repeats", "free", "outdoors")
@@ -49,11 +49,12 @@ def topic_weight(key):
     return 1.5 if topic in TOPICS and of_event else 0.5
 
 
-def answer_weights(pages, floor=0.35):
-    """{(topic key, answer): weight} so that in each topic yes and no weigh the same.
+def answer_weights(pages, even_topics=False, yes_weight=1.0, floor=0.35):
+    """{(topic key, answer): weight} with which yes and no weigh the same in each topic.
 
     Without it the commoner answer of the generated pages would move the threshold away from 0.5.
-    Topics in which one answer is rarer than floor allows are evened out only as far as that.
+    Topics in which one answer is rarer than floor allows are evened out only as far as that. Where
+    both answers occur to one of TOPICS, yes weighs yes_weight times as much again.
     """
     counts = collections.Counter(
         (topic_key(page, qa), qa["a"]) for page in pages for qa in page["qa"])
@@ -61,7 +62,9 @@ def answer_weights(pages, floor=0.35):
     for (key, answer), n in counts.items():
         share = n / (counts[key, "yes"] + counts[key, "no"])
         even = min(0.5 / share, 0.5 / floor) if share < 1 else 1.0
-        weights[key, answer] = topic_weight(key) * even
+        if answer == "yes" and key[0] in TOPICS:
+            even *= yes_weight
+        weights[key, answer] = even * (1.0 if even_topics else topic_weight(key))
     return weights
 
 
@@ -81,7 +84,7 @@ def make_examples(prompts, pages, weights, options, rng):
     examples = []
     for page in pages:
         text = prompts.cut(page["text"], options.page_tokens)
-        qas = rng.sample(page["qa"], min(len(page["qa"]), options.questions))
+        qas = rng.sample(page["qa"], min(len(page["qa"]), options.page_questions))
         ws = [weights.get((topic_key(page, qa), qa["a"]), 1.0) for qa in qas]
         ids = [prompts.prompt(text, qa["q"]) for qa in qas]
         examples.append(Example(ids, [qa["a"] for qa in qas], ws))
@@ -217,7 +220,12 @@ def train(worker, options):
     pages = list(generator.generate(options.seed, options.pages))
     with open(options.dev, encoding="utf-8") as lines:
         dev = [json.loads(line) for line in lines]
-    weights = answer_weights(pages)
+    if options.wordings:
+        wordings = read_questions(options.wordings)
+        for page in dev:
+            page["qa"] = [{"q": q, "a": page["labels"][topic], "topic": topic}
+                          for topic, questions in wordings.items() for q in questions]
+    weights = answer_weights(pages, options.even_topics, options.yes_weight)
     groups = [{"params": [p for n, p in model.named_parameters() if n.endswith(suffix)], "lr": lr}
               for suffix, lr in ((".a", options.lr), (".b", options.lr * options.b_lr))]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=options.weight_decay)
@@ -249,8 +257,8 @@ def train(worker, options):
             continue
         average.swap()
         figures = dev_figures(model, prompts, dev, options.page_tokens)
-        # The schedule is made for its end: an early lucky score must not win over it, so the
-        # choice starts afresh in the last quarter.
+        # An early lucky score must not win over the end of the schedule, which is what the
+        # schedule is made for: the choice starts afresh in the last quarter.
         if step + 1 - options.save_steps < 0.75 * n_steps <= step + 1:
             best = -math.inf
         if worker == 0:
@@ -272,6 +280,8 @@ def main():
     parser.add_argument("--out", required=True, help="adapter file to write")
     parser.add_argument("--start", help="adapter file to go on from")
     parser.add_argument("--dev", default=HERE / "dev" / "dev.jsonl", help="pages to select on")
+    parser.add_argument("--wordings",
+                        help="table of questions to ask about the dev pages instead of their own")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pages", type=int, default=4800, help="generated pages, each seen once")
     parser.add_argument("--rank", type=int, default=6)
@@ -282,9 +292,14 @@ def main():
     parser.add_argument("--warmup", type=int, default=20, help="steps")
     parser.add_argument("--average", type=float, default=0.97, help="decay of the average")
     parser.add_argument("--batch-pages", type=int, default=16)
-    parser.add_argument("--questions", type=int, default=8, help="at most so many of a page's")
+    parser.add_argument("--page-questions", type=int, default=8,
+                        help="at most so many of a page's")
     parser.add_argument("--question-first", type=float, default=0.12,
                         help="share of pages that also come after one of their questions")
+    parser.add_argument("--even-topics", action="store_true",
+                        help="let questions of all topics weigh the same")
+    parser.add_argument("--yes-weight", type=float, default=1.0,
+                        help="more than 1 moves the threshold towards yes")
     parser.add_argument("--page-tokens", type=int, default=700, help="longer pages are cut")
     parser.add_argument("--part-tokens", type=int, default=2048, help="tokens computed at once")
     parser.add_argument("--save-steps", type=int, default=30, help="between looks at dev")

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Installs what building, the demo or testing needs on Debian and its relatives, as root or through sudo. Elsewhere, and where it may
+# not, it says which packages are missing and leaves; what needs them will say so again.
+#   tools/install_packages.sh [build] [demo] [test]     default: build test
+build="build-essential pkg-config libpcre2-dev liburing-dev libxml2-dev"
+demo="python3 python3-pip ca-certificates"
+test="python3 python3-pip clang llvm qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+[ $# -gt 0 ] || set -- build test
+packages=
+for group in "$@"; do
+    packages+=" ${!group}"
+done
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "skipped: installing packages: this is no Debian; needed, by Debian's names:$packages"
+    exit 0
+fi
+missing=()
+for package in $packages; do
+    # A tool that came another way will do.
+    case $package in
+    python3) command -v python3 >/dev/null && continue ;;
+    python3-pip) python3 -m pip --version >/dev/null 2>&1 && continue ;;
+    esac
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} = 0 ] && exit 0
+
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+    if ! sudo -n true 2>/dev/null; then
+        echo "skipped: installing packages: neither root nor sudo without a password; missing: ${missing[*]}"
+        exit 0
+    fi
+    as_root=(sudo -n env)
+fi
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get -qq update
+if ! "${as_root[@]}" apt-get -qq -y install "${missing[@]}" >/dev/null; then
+    echo "skipped: apt-get could not install all of: ${missing[*]}"
+fi
+exit 0
