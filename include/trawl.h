@@ -46,8 +46,6 @@ struct trawl_model_info {
     uint32_t gguf_version, n_files, n_layers, n_embd, n_ff, n_heads, n_kv_heads, head_dim, n_vocab, n_context, sliding_window;
     bool tied_head;
     uint64_t n_params, file_bytes;
-    uint64_t bytes_per_sweep;    /* slices read by a sweep that pins nothing */
-    uint64_t n_slices;
     struct trawl_type_count {
         const char *type;
         uint64_t n_tensors, n_bytes;
