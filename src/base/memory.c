@@ -20,7 +20,6 @@ static const char *const purpose_names[MEMORY_N_PURPOSES] = {
     [MEMORY_PINNED] = "pinned",
     [MEMORY_ROWS] = "rows",
     [MEMORY_SCRATCH] = "scratch",
-    [MEMORY_INPUT] = "input",
 };
 
 const char *memory_purpose_name(enum memory_purpose purpose)

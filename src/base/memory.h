@@ -21,7 +21,6 @@ enum memory_purpose {
     MEMORY_PINNED,     /* slices that stay */
     MEMORY_ROWS,       /* hidden rows, activations, keys and values: grows with the batch */
     MEMORY_SCRATCH,    /* per-thread panels and tiles */
-    MEMORY_INPUT,      /* documents and prompts waiting for a sweep */
     MEMORY_N_PURPOSES,
 };
 

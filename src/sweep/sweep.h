@@ -3,7 +3,7 @@
 /* The executor: walks a program once per batch, pulling each slice of the weights from the stream when its step is due, multiplying it with all
  * rows, and handing it back. It knows steps and buffers, not model families.
  *
- * All memory is taken when the sweep is made; none while it runs. Driven by one thread; the pool's threads help inside steps. */
+ * All memory is taken when the sweep is made; none while it runs but the buffer that embeddings are read through. Driven by one thread; the pool's threads help inside steps. */
 
 #include "base/memory.h"
 #include "base/pool.h"
