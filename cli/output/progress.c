@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define REDRAW_NS 100000000u
+#define LINE_NS   10000000000u /* between lines where there is no terminal to redraw */
 
 /* Seconds left, from what is done and how far the running sweep is; negative while there is no
  * telling. */
@@ -30,10 +31,11 @@ static int terminal_width(void)
 void progress_draw(struct progress *progress, const struct trawl_progress *now)
 {
     uint64_t time = clock_ns();
-    if (!progress->on || (progress->drawn && time - progress->drawn_ns < REDRAW_NS))
+    bool terminal = isatty(STDERR_FILENO);
+    if (!progress->on || time - progress->drawn_ns < (terminal ? REDRAW_NS : LINE_NS))
         return;
     progress->drawn_ns = time;
-    progress->drawn = true;
+    progress->drawn = terminal;
 
     double seconds = now->seconds > 0 ? now->seconds : 1e-9;
     struct unit_text rate = unit_count((uint64_t)(((double)now->rows_done + (double)now->batch_rows * now->sweep_done) / seconds));
@@ -48,7 +50,10 @@ void progress_draw(struct progress *progress, const struct trawl_progress *now)
     double left = seconds_left(progress, now);
     if (left >= 0 && n > 0 && (size_t)n < sizeof line)
         snprintf(line + n, sizeof line - (size_t)n, "  %s left", unit_seconds(left).text);
-    fprintf(stderr, "\r%.*s\033[K", terminal_width() - 1, line);
+    if (terminal)
+        fprintf(stderr, "\r%.*s\033[K", terminal_width() - 1, line);
+    else
+        fprintf(stderr, "%s\n", line);
     fflush(stderr);
 }
 
