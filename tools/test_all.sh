@@ -18,7 +18,7 @@ step() {
     echo "== $name"
     "$@" >"$log" 2>&1
     status=$?
-    counts=$(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$/\1 \2 0\4/p' "$log" | tail -1)
+    counts=$(sed -nE 's/^([a-z_]+: )?([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$/\2 \3 0\5/p' "$log" | tail -1)
     if [ -z "$counts" ]; then
         case $status in 0) counts="1 0 0" ;; 77) counts="0 0 1" ;; *) counts="0 1 0" ;; esac
     fi
