@@ -46,8 +46,8 @@ static void print_model(const struct trawl_model_info *info, struct out *out)
 
 static void print_plan(const char *what, const struct trawl_plan *plan, struct out *out)
 {
-    out_format(out, "%s %s: %s rows of %s, %d threads, %s, %s; %s read a sweep\n",
-               what, MEMORY(plan->memory_bytes), COUNT(plan->n_rows), BYTES(plan->bytes_per_row),
+    out_format(out, "%s %s: %s rows of %s, %d threads, %s, %s; %s read a sweep\n", what,
+               MEMORY(plan->memory_bytes), COUNT(plan->n_rows), BYTES(plan->bytes_per_row),
                plan->n_threads, plan->cpu ? plan->cpu : "?", plan->numerics,
                BYTES(plan->bytes_per_sweep));
     report_memory(plan, out);
@@ -134,12 +134,14 @@ static int print_all(const struct trawl_model *model, const struct arguments *ar
         run_options_read(&run, arguments, err) < 0 || trawl_model_info(model, &info, err) < 0)
         return -1;
     int planned = trawl_plan(model, &run, (uint32_t)window, &plan, err);
-    /* What the least consists of: the same question with just that budget, a little more since this process grows by asking. */
+    /* What the least consists of: the same question with just that budget, a little more since this
+     * process grows by asking. */
     struct trawl_plan least = {0};
     struct error too_small = {0};
     run.memory_bytes = plan.least_bytes + LEAST_MARGIN_BYTES;
     run.n_rows = 0;
-    bool has_least = plan.least_bytes > 0 && trawl_plan(model, &run, (uint32_t)window, &least, &too_small) == 0;
+    bool has_least =
+        plan.least_bytes > 0 && trawl_plan(model, &run, (uint32_t)window, &least, &too_small) == 0;
     if (json) {
         print_model_json(&info, out);
         key_count(out, "least_memory_bytes", plan.least_bytes);
@@ -155,8 +157,8 @@ static int print_all(const struct trawl_model *model, const struct arguments *ar
     } else {
         print_model(&info, out);
         if (planned == 0)
-            out_format(out, "sweep         %s in %s slices\n", BYTES(plan.bytes_per_sweep + plan.pinned_bytes),
-                       COUNT(plan.n_slices));
+            out_format(out, "sweep         %s in %s slices\n",
+                       BYTES(plan.bytes_per_sweep + plan.pinned_bytes), COUNT(plan.n_slices));
         if (has_least)
             print_plan("at least", &least, out);
         if (planned == 0)

@@ -2,11 +2,13 @@
 #define TRAWL_H
 /* trawl: read many documents with a language model that is larger than memory.
  *
- * The only public header. A model is opened once; a run sends a stream of sequences (or documents with questions) through
- * sweeps over the model's weights, under one memory budget, and hands the answers back in input order. The library never prints, never exits and has no
- * global state. Fallible functions return 0 or -1 (or NULL) and fill `struct error`.
+ * The only public header. A model is opened once; a run sends a stream of sequences (or documents
+ * with questions) through sweeps over the model's weights, under one memory budget, and hands the
+ * answers back in input order. The library never prints, never exits and has no global state.
+ * Fallible functions return 0 or -1 (or NULL) and fill `struct error`.
  *
- * Threads: an open model is read-only and may be shared; each run is driven by the thread that called it, which also receives the callbacks. */
+ * Threads: an open model is read-only and may be shared; each run is driven by the thread that
+ * called it, which also receives the callbacks. */
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -17,7 +19,9 @@
 
 #define TRAWL_VERSION "0.1.0"
 
-/* ---- Models ---------------------------------------------------------------------------------------------------- */
+/* ---- Models
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 struct trawl_model;
 
@@ -34,7 +38,8 @@ struct trawl_model_options {
 };
 
 /* NULL with [err] naming the file and what is wrong or missing in it. */
-struct trawl_model *trawl_model_open(const struct trawl_model_options *options, struct error *err) MUST_CHECK;
+struct trawl_model *trawl_model_open(const struct trawl_model_options *options,
+                                     struct error *err) MUST_CHECK;
 void trawl_model_close(struct trawl_model *model); /* NULL is legal */
 
 /* Facts for `inspect`. Texts are the model's, valid until it is closed. */
@@ -43,7 +48,8 @@ struct trawl_model_info {
     const char *template_name;              /* recognised chat template, NULL when it is not */
     const char *tokenizer;                  /* "llama" or "gpt2" */
     const char *pre_tokenizer;              /* NULL when it has none */
-    uint32_t gguf_version, n_files, n_layers, n_embd, n_ff, n_heads, n_kv_heads, head_dim, n_vocab, n_context, sliding_window;
+    uint32_t gguf_version, n_files, n_layers, n_embd, n_ff, n_heads, n_kv_heads, head_dim, n_vocab,
+        n_context, sliding_window;
     bool tied_head;
     uint64_t n_params, file_bytes;
     struct trawl_type_count {
@@ -52,9 +58,12 @@ struct trawl_model_info {
     } types[16];
     int n_types;
 };
-int trawl_model_info(const struct trawl_model *model, struct trawl_model_info *info, struct error *err) MUST_CHECK;
+int trawl_model_info(const struct trawl_model *model, struct trawl_model_info *info,
+                     struct error *err) MUST_CHECK;
 
-/* ---- Tokens ------------------------------------------------------------------------------------------------------ */
+/* ---- Tokens
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 struct trawl_tokens {
     int32_t *ids; /* owned; free with trawl_tokens_deinit */
@@ -71,12 +80,16 @@ int trawl_tokenize(const struct trawl_model *model, const char *text, size_t n_b
                    const struct trawl_tokenize_options *options, struct trawl_tokens *out,
                    struct error *err) MUST_CHECK;
 /* Appends the text of all ids. An id outside the vocabulary is an error. */
-int trawl_detokenize(const struct trawl_model *model, const int32_t *ids, size_t n_ids, struct bytes *out,
+int trawl_detokenize(const struct trawl_model *model, const int32_t *ids, size_t n_ids,
+                     struct bytes *out, struct error *err) MUST_CHECK;
+/* Text of one token by itself (control tokens: their name), not NUL-terminated, appended to [out].
+ */
+int trawl_token_text(const struct trawl_model *model, int32_t id, struct bytes *out,
                      struct error *err) MUST_CHECK;
-/* Text of one token by itself (control tokens: their name), not NUL-terminated, appended to [out]. */
-int trawl_token_text(const struct trawl_model *model, int32_t id, struct bytes *out, struct error *err) MUST_CHECK;
 
-/* ---- Runs -------------------------------------------------------------------------------------------------------- */
+/* ---- Runs
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 struct trawl_run_options {
     uint64_t memory_bytes; /* the budget for everything; 0: half of what is available */
@@ -85,56 +98,59 @@ struct trawl_run_options {
     const char *reader;    /* "uring", "pread", "null"; NULL: the best that works */
     const char *cpu;       /* CPU level; NULL: the best this machine has */
     bool exact;            /* f32 arithmetic instead of int8 */
-    bool dry_run;          /* read the input, make the plan and count; run nothing: results have no read-outs, documents no answers */
+    bool dry_run;          /* read the input, make the plan and count; run nothing: results have no
+                              read-outs, documents no answers */
 };
 
 /* What a plan consists of: `inspect`, `--dry-run` and refusals say it. Bytes. */
 struct trawl_plan {
-    uint64_t memory_bytes;      /* the budget */
-    uint64_t least_bytes;       /* the least that would do for one window */
-    uint64_t process_bytes;     /* program, libraries, stacks, small allocations */
-    uint64_t model_bytes;       /* vocabulary, directory, norms, biases, adapters */
-    uint64_t ring_bytes;        /* slices in flight */
-    uint64_t scratch_bytes;     /* per-thread panels and tiles */
-    uint64_t rows_bytes;        /* all rows of a batch */
-    uint64_t input_bytes;       /* documents and prompts waiting */
-    uint64_t pinned_bytes;      /* slices that stay */
+    uint64_t memory_bytes;  /* the budget */
+    uint64_t least_bytes;   /* the least that would do for one window */
+    uint64_t process_bytes; /* program, libraries, stacks, small allocations */
+    uint64_t model_bytes;   /* vocabulary, directory, norms, biases, adapters */
+    uint64_t ring_bytes;    /* slices in flight */
+    uint64_t scratch_bytes; /* per-thread panels and tiles */
+    uint64_t rows_bytes;    /* all rows of a batch */
+    uint64_t input_bytes;   /* documents and prompts waiting */
+    uint64_t pinned_bytes;  /* slices that stay */
     uint32_t n_rows, least_rows;
     uint32_t bytes_per_row;
     int n_threads;
     uint64_t n_slices, n_pinned;
-    uint64_t bytes_per_sweep;   /* read by every sweep after the first: total - pinned */
-    char numerics[32];          /* name of the arithmetic; answers of one name are equal bit for bit */
+    uint64_t bytes_per_sweep; /* read by every sweep after the first: total - pinned */
+    char numerics[32]; /* name of the arithmetic; answers of one name are equal bit for bit */
     const char *cpu;
     const char *reader;
 };
 
 /* The plan of a run whose longest sequence has [max_tokens] (0: the default window). */
-int trawl_plan(const struct trawl_model *model, const struct trawl_run_options *options, uint32_t max_tokens,
-               struct trawl_plan *plan, struct error *err) MUST_CHECK;
+int trawl_plan(const struct trawl_model *model, const struct trawl_run_options *options,
+               uint32_t max_tokens, struct trawl_plan *plan, struct error *err) MUST_CHECK;
 
 struct trawl_stats {
     uint64_t documents, yes, no, unsure; /* asked runs only; blank documents count as no */
     uint64_t blank, too_long;            /* not sent: nothing in them; --long skip */
     uint64_t sequences;
-    uint64_t prompt_tokens;  /* tokens of all sequences, as if nothing were shared */
-    uint64_t rows;           /* rows computed: distinct nodes of each batch's prefix tree */
-    uint64_t shared_tokens;  /* prompt_tokens - rows */
+    uint64_t prompt_tokens; /* tokens of all sequences, as if nothing were shared */
+    uint64_t rows;          /* rows computed: distinct nodes of each batch's prefix tree */
+    uint64_t shared_tokens; /* prompt_tokens - rows */
     uint64_t sweeps, bytes_read;
-    double seconds, seconds_compute, seconds_waiting; /* compute: a compute thread had a slice; waiting: none had */
-    double disk_seconds;     /* bytes_read at the raw rate seen in this run */
-    double raw_bytes_per_s;  /* probed direct read rate of the model file */
-    double bound_ratio;      /* max(disk_seconds, seconds_compute) / seconds */
-    const char *bound;       /* "disk" or "compute" */
+    double seconds, seconds_compute,
+        seconds_waiting;        /* compute: a compute thread had a slice; waiting: none had */
+    double disk_seconds;        /* bytes_read at the raw rate seen in this run */
+    double raw_bytes_per_s;     /* probed direct read rate of the model file */
+    double bound_ratio;         /* max(disk_seconds, seconds_compute) / seconds */
+    const char *bound;          /* "disk" or "compute" */
     uint64_t peak_memory_bytes; /* the kernel's figure */
     struct trawl_plan plan;
 };
 
-/* Progress within a run; called between slices at most about ten times a second. Return nonzero to stop the run (ERROR_CANCELLED). */
+/* Progress within a run; called between slices at most about ten times a second. Return nonzero to
+ * stop the run (ERROR_CANCELLED). */
 struct trawl_progress {
-    uint64_t sweep;             /* 1.. */
-    uint32_t layer, n_layers;   /* within the sweep */
-    double sweep_done;          /* 0..1 */
+    uint64_t sweep;           /* 1.. */
+    uint32_t layer, n_layers; /* within the sweep */
+    double sweep_done;        /* 0..1 */
     uint64_t batch_rows, batch_sequences;
     uint64_t sequences_done;
     uint64_t rows_done;
@@ -143,7 +159,8 @@ struct trawl_progress {
     uint64_t memory_used_bytes;
 };
 
-/* -- Sequences: token ids in, log-probabilities out (`score`, and what everything else is made of) -- */
+/* -- Sequences: token ids in, log-probabilities out (`score`, and what everything else is made of)
+ * -- */
 
 struct trawl_sequence {
     uint64_t tag;           /* given back with the result */
@@ -155,22 +172,23 @@ struct trawl_sequence {
 struct trawl_readout_options {
     const int32_t *wanted; /* ids whose log-probability every read-out position gives */
     uint32_t n_wanted;
-    bool next;             /* also that of the sequence's own next token (the last position has none: NaN) */
-    uint32_t n_top;        /* and the K best, highest first, ties by lower id */
+    bool next; /* also that of the sequence's own next token (the last position has none: NaN) */
+    uint32_t n_top; /* and the K best, highest first, ties by lower id */
 };
 
 struct trawl_result {
     uint64_t tag;
     uint32_t n_readouts;
-    const float *wanted;      /* [n_readouts, n_wanted] log-probabilities */
-    const float *next;        /* [n_readouts] */
-    const int32_t *top_ids;   /* [n_readouts, n_top] */
-    const float *top;         /* [n_readouts, n_top] */
+    const float *wanted;    /* [n_readouts, n_wanted] log-probabilities */
+    const float *next;      /* [n_readouts] */
+    const int32_t *top_ids; /* [n_readouts, n_top] */
+    const float *top;       /* [n_readouts, n_top] */
 };
 
 struct trawl_run_callbacks {
     void *context;
-    /* 1: [sequence] filled; 0: no more; 2: nothing more until the sequences given so far have been answered; -1: error. */
+    /* 1: [sequence] filled; 0: no more; 2: nothing more until the sequences given so far have been
+     * answered; -1: error. */
     int (*next)(void *context, struct trawl_sequence *sequence, struct error *err);
     /* In input order, as sweeps end. 0: go on; 1: stop quietly; -1: error. */
     int (*result)(void *context, const struct trawl_result *result, struct error *err);
@@ -191,11 +209,12 @@ struct trawl_ask_options {
     struct trawl_run_options run;
     const char *const *questions; /* asked of every document; the document's p_yes is the largest */
     int n_questions;
-    const char *template_name;    /* NULL: recognised from the model */
+    const char *template_name; /* NULL: recognised from the model */
     enum trawl_layout layout;
-    uint32_t window_tokens;       /* tokens of a document sent at once; 0: min(context, 4096) less what the prompt adds */
+    uint32_t window_tokens; /* tokens of a document sent at once; 0: min(context, 4096) less what
+                               the prompt adds */
     enum trawl_long long_documents;
-    double threshold;             /* for stats.yes / no; a document matches when p_yes >= threshold */
+    double threshold; /* for stats.yes / no; a document matches when p_yes >= threshold */
 };
 
 struct trawl_document {
@@ -206,29 +225,35 @@ struct trawl_document {
 
 struct trawl_answer {
     uint64_t tag;
-    bool blank;         /* nothing but white space: not sent, p_yes = 0 */
-    bool too_long;      /* --long skip: not sent, p_yes = 0 */
-    double p_yes;       /* of yes against no */
-    double p_other;     /* probability of neither; > 0.5: unsure */
-    int question;       /* which question gave p_yes */
-    uint32_t n_tokens;  /* prompt tokens sent for this document */
+    bool blank;        /* nothing but white space: not sent, p_yes = 0 */
+    bool too_long;     /* --long skip: not sent, p_yes = 0 */
+    double p_yes;      /* of yes against no */
+    double p_other;    /* probability of neither; > 0.5: unsure */
+    int question;      /* which question gave p_yes */
+    uint32_t n_tokens; /* prompt tokens sent for this document */
     uint32_t n_windows;
 };
 
 struct trawl_ask_callbacks {
     void *context;
-    int (*next)(void *context, struct trawl_document *document, struct error *err); /* 1, 0 no more, -1 */
-    int (*answer)(void *context, const struct trawl_answer *answer, struct error *err); /* input order; 0 go on, 1 stop, -1 */
-    int (*progress)(void *context, const struct trawl_progress *progress);           /* may be NULL */
+    int (*next)(void *context, struct trawl_document *document,
+                struct error *err); /* 1, 0 no more, -1 */
+    int (*answer)(void *context, const struct trawl_answer *answer,
+                  struct error *err); /* input order; 0 go on, 1 stop, -1 */
+    int (*progress)(void *context, const struct trawl_progress *progress); /* may be NULL */
 };
 
-/* Documents in flight (pulled and not yet answered) are bounded by stats->plan.input_bytes of text, so the caller may keep their texts. */
+/* Documents in flight (pulled and not yet answered) are bounded by stats->plan.input_bytes of text,
+ * so the caller may keep their texts. */
 int trawl_ask(const struct trawl_model *model, const struct trawl_ask_options *options,
-              const struct trawl_ask_callbacks *callbacks, struct trawl_stats *stats, struct error *err) MUST_CHECK;
+              const struct trawl_ask_callbacks *callbacks, struct trawl_stats *stats,
+              struct error *err) MUST_CHECK;
 
-/* What would be sent for [text] under the first question, as text (special tokens by name). Appends to [out]. */
-int trawl_prompt_text(const struct trawl_model *model, const struct trawl_ask_options *options, const char *text,
-                      size_t n_bytes, struct bytes *out, struct error *err) MUST_CHECK;
+/* What would be sent for [text] under the first question, as text (special tokens by name). Appends
+ * to [out]. */
+int trawl_prompt_text(const struct trawl_model *model, const struct trawl_ask_options *options,
+                      const char *text, size_t n_bytes, struct bytes *out,
+                      struct error *err) MUST_CHECK;
 
 /* Names for help texts and completions: the i-th, NULL after the last. */
 const char *trawl_template_name(size_t i);

@@ -9,7 +9,8 @@
 
 void lines_init(struct lines *lines, int fd, char end_byte, size_t most_bytes)
 {
-    *lines = (struct lines){.fd = fd, .end_byte = end_byte, .at_end = fd < 0, .most_bytes = most_bytes};
+    *lines =
+        (struct lines){.fd = fd, .end_byte = end_byte, .at_end = fd < 0, .most_bytes = most_bytes};
 }
 
 static void close_file(struct lines *lines)
@@ -35,7 +36,8 @@ static int fill(struct lines *lines, struct error *err)
     size_t held = lines->end - lines->start;
     if (held > lines->most_bytes)
         return fail(err, ERROR_LIMIT,
-                    "a document of more than %.1f MiB, the most that this --memory leaves for one; smaller units or more memory read it",
+                    "a document of more than %.1f MiB, the most that this --memory leaves for one; "
+                    "smaller units or more memory read it",
                     (double)lines->most_bytes / (1 << 20));
     if (lines->start > 0 && lines->capacity - lines->end < LINES_HEAD_BYTES) {
         memmove(lines->buffer, lines->buffer + lines->start, held);

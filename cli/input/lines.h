@@ -9,13 +9,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LINES_HEAD_BYTES   (96 * 1024) /* what is looked at before a file is read: binary? HTML? */
+#define LINES_HEAD_BYTES (96 * 1024) /* what is looked at before a file is read: binary? HTML? */
 
 struct lines {
     int fd; /* owned; -1: everything is in the buffer */
     char end_byte;
     size_t most_bytes; /* a longer line, or rest, is refused */
-    char *buffer; /* owned */
+    char *buffer;      /* owned */
     size_t start, end, capacity;
     bool at_end; /* nothing more will come from fd */
 };

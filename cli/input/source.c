@@ -147,7 +147,8 @@ static int open_file(struct source *source, const struct walk_entry *entry, stru
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0)
         return give_up(source, strerror(errno), err);
-    lines_init(&source->lines, fd, source->options.null_data ? '\0' : '\n', source->options.most_bytes);
+    lines_init(&source->lines, fd, source->options.null_data ? '\0' : '\n',
+               source->options.most_bytes);
     if (source->options.ask_nothing) {
         source->file_ended = true;
         return 0;
@@ -211,8 +212,10 @@ static int next_paragraph(struct source *source, struct item **item, struct erro
             continue;
         }
         if (source->paragraph.n_bytes + line.n_bytes > source->options.most_bytes)
-            return fail(err, ERROR_LIMIT, "a paragraph of more than %.1f MiB, the most that this --memory leaves for one",
-                        (double)source->options.most_bytes / (1 << 20));
+            return fail(
+                err, ERROR_LIMIT,
+                "a paragraph of more than %.1f MiB, the most that this --memory leaves for one",
+                (double)source->options.most_bytes / (1 << 20));
         if ((first && bytes_append(&source->paragraph, &source->lines.end_byte, 1, err) < 0) ||
             bytes_append(&source->paragraph, line.text, line.n_bytes, err) < 0)
             return -1;

@@ -38,7 +38,8 @@ void progress_draw(struct progress *progress, const struct trawl_progress *now)
     progress->drawn = terminal;
 
     double seconds = now->seconds > 0 ? now->seconds : 1e-9;
-    struct unit_text rate = unit_count((uint64_t)(((double)now->rows_done + (double)now->batch_rows * now->sweep_done) / seconds));
+    struct unit_text rate = unit_count(
+        (uint64_t)(((double)now->rows_done + (double)now->batch_rows * now->sweep_done) / seconds));
     struct unit_text disk = unit_bytes((double)now->bytes_read / seconds);
     char line[320];
     int n = snprintf(line, sizeof line,

@@ -21,7 +21,8 @@ static bool is_word(const char *text, size_t n, const char *word)
 }
 
 /* Counts the tokens of [word], and writes them to [ids] unless it is NULL. */
-static uint32_t collect(const struct tokenizer *tokenizer, uint32_t n_vocab, const char *word, int32_t *ids)
+static uint32_t collect(const struct tokenizer *tokenizer, uint32_t n_vocab, const char *word,
+                        int32_t *ids)
 {
     uint32_t n = 0;
     for (uint32_t id = 0; id < tokenizer_n_tokens(tokenizer) && id < n_vocab; id++) {
@@ -36,15 +37,20 @@ static uint32_t collect(const struct tokenizer *tokenizer, uint32_t n_vocab, con
     return n;
 }
 
-int yes_no_init(struct yes_no *words, const struct tokenizer *tokenizer, uint32_t n_vocab, struct error *err)
+int yes_no_init(struct yes_no *words, const struct tokenizer *tokenizer, uint32_t n_vocab,
+                struct error *err)
 {
-    *words = (struct yes_no){NULL, collect(tokenizer, n_vocab, "yes", NULL), collect(tokenizer, n_vocab, "no", NULL)};
+    *words = (struct yes_no){NULL, collect(tokenizer, n_vocab, "yes", NULL),
+                             collect(tokenizer, n_vocab, "no", NULL)};
     if (!words->n_yes || !words->n_no)
-        return fail(err, ERROR_UNSUPPORTED, "the vocabulary has no single token for \"%s\": this model cannot answer yes or no (use an instruct model)",
+        return fail(err, ERROR_UNSUPPORTED,
+                    "the vocabulary has no single token for \"%s\": this model cannot answer yes "
+                    "or no (use an instruct model)",
                     words->n_yes ? "no" : "yes");
     words->ids = calloc(words->n_yes + words->n_no, sizeof *words->ids);
     if (!words->ids)
-        return fail_memory(err, (words->n_yes + words->n_no) * sizeof *words->ids, "the words for yes and no");
+        return fail_memory(err, (words->n_yes + words->n_no) * sizeof *words->ids,
+                           "the words for yes and no");
     collect(tokenizer, n_vocab, "yes", words->ids);
     collect(tokenizer, n_vocab, "no", words->ids + words->n_yes);
     return 0;
@@ -71,7 +77,8 @@ static double log_sum_exp(const float *x, uint32_t n)
 
 struct verdict yes_no_verdict(const struct yes_no *words, const float *logprobs)
 {
-    double yes = log_sum_exp(logprobs, words->n_yes), no = log_sum_exp(logprobs + words->n_yes, words->n_no);
+    double yes = log_sum_exp(logprobs, words->n_yes),
+           no = log_sum_exp(logprobs + words->n_yes, words->n_no);
     if (yes == -INFINITY && no == -INFINITY)
         return (struct verdict){0.0, 1.0};
     double p_yes = yes == -INFINITY ? 0.0 : 1.0 / (1.0 + exp(no - yes));

@@ -1,18 +1,21 @@
 #ifndef ANSWER_YES_NO_H
 #define ANSWER_YES_NO_H
-/* Log-probabilities of single tokens -> yes, no or neither. The tokens are all those whose text, trimmed of white space and case-folded, is "yes" or
- * "no": models differ in which of "Yes", " yes", "YES" they say. */
+/* Log-probabilities of single tokens -> yes, no or neither. The tokens are all those whose text,
+ * trimmed of white space and case-folded, is "yes" or "no": models differ in which of "Yes", "
+ * yes", "YES" they say. */
 
 #include "base/error.h"
 #include "text/tokenizer.h"
 
 struct yes_no {
-    int32_t *ids;   /* [n_yes + n_no]: the yes tokens, then the no tokens */
+    int32_t *ids; /* [n_yes + n_no]: the yes tokens, then the no tokens */
     uint32_t n_yes, n_no;
 };
 
-/* [n_vocab]: ids the model gives logits for; a tokenizer may have more. ERROR_UNSUPPORTED when there is no token for yes or none for no. */
-int yes_no_init(struct yes_no *words, const struct tokenizer *tokenizer, uint32_t n_vocab, struct error *err) MUST_CHECK;
+/* [n_vocab]: ids the model gives logits for; a tokenizer may have more. ERROR_UNSUPPORTED when
+ * there is no token for yes or none for no. */
+int yes_no_init(struct yes_no *words, const struct tokenizer *tokenizer, uint32_t n_vocab,
+                struct error *err) MUST_CHECK;
 void yes_no_deinit(struct yes_no *words);
 
 struct verdict {

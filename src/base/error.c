@@ -41,6 +41,7 @@ int fail_context(struct error *err, const char *format, ...)
     int n = vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
     if (n >= 0 && (size_t)n < sizeof err->text)
-        snprintf(err->text + n, sizeof err->text - (size_t)n, ": %.*s", (int)(sizeof inner - 1 - (size_t)n), inner);
+        snprintf(err->text + n, sizeof err->text - (size_t)n, ": %.*s",
+                 (int)(sizeof inner - 1 - (size_t)n), inner);
     return -1;
 }

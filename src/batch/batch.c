@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Open addressing, twice as many slots as rows, so at most half full: a segment has at least one row and one slot. */
+/* Open addressing, twice as many slots as rows, so at most half full: a segment has at least one
+ * row and one slot. */
 struct branch_table {
     uint64_t n_slots; /* power of two */
     struct branch {
@@ -44,7 +45,7 @@ static uint64_t lay_out(struct batch *batch, uint32_t n, char *block)
     batch = batch ? batch : &scratch;
 #define PLACE(member, count)                                                                       \
     do {                                                                                           \
-        batch->member = block ? (void *)(block + at) : NULL;                                                      \
+        batch->member = block ? (void *)(block + at) : NULL;                                       \
         at = round_up(at + (uint64_t)(count) * sizeof *batch->member, 64);                         \
     } while (0)
     PLACE(token, n);
@@ -66,8 +67,9 @@ static uint64_t lay_out(struct batch *batch, uint32_t n, char *block)
 uint32_t batch_bytes_per_row(void)
 {
     /* The branch table is rounded up to a power of two: up to four slots a row. */
-    return (uint32_t)(4 * sizeof(uint32_t) + sizeof(struct segment) + sizeof(struct batch_sequence) +
-                      2 * sizeof(struct query_group) + sizeof(uint32_t) + 1 + 4 * sizeof(struct branch));
+    return (uint32_t)(4 * sizeof(uint32_t) + sizeof(struct segment) +
+                      sizeof(struct batch_sequence) + 2 * sizeof(struct query_group) +
+                      sizeof(uint32_t) + 1 + 4 * sizeof(struct branch));
 }
 
 int batch_init(struct batch *batch, uint32_t max_rows, struct memory *memory, struct error *err)
@@ -105,13 +107,15 @@ static void link_child(struct batch *batch, uint32_t parent, uint32_t child)
     *branch_slot(batch, parent, token) = (struct branch){parent, token, child + 1};
 }
 
-/* Cuts a segment behind its first [n] rows, 0 < n < n_rows. The lower part keeps the number, so that its children stay where they are
- * found; the upper part is a new segment, whose number is returned. */
+/* Cuts a segment behind its first [n] rows, 0 < n < n_rows. The lower part keeps the number, so
+ * that its children stay where they are found; the upper part is a new segment, whose number is
+ * returned. */
 static uint32_t split(struct batch *batch, uint32_t lower, uint32_t n)
 {
     uint32_t upper = batch->n_segments++;
     struct segment *segment = &batch->segments[lower];
-    batch->segments[upper] = (struct segment){segment->first_row, n, segment->position, segment->parent};
+    batch->segments[upper] =
+        (struct segment){segment->first_row, n, segment->position, segment->parent};
     link_child(batch, segment->parent, upper); /* takes over the slot of the lower part */
     segment->first_row += n;
     segment->n_rows -= n;
@@ -121,7 +125,8 @@ static uint32_t split(struct batch *batch, uint32_t lower, uint32_t n)
     return upper;
 }
 
-/* How far a sequence runs along the tree: [n_shared] tokens, ending inside or at the end of [segment]. */
+/* How far a sequence runs along the tree: [n_shared] tokens, ending inside or at the end of
+ * [segment]. */
 struct match {
     uint32_t segment; /* ROW_NONE: no token is shared */
     uint32_t n_in_segment;
@@ -158,11 +163,13 @@ static void mark_readouts(struct batch *batch, uint32_t row, uint32_t first_read
         }
 }
 
-bool batch_add(struct batch *batch, uint64_t tag, const int32_t *tokens, uint32_t n_tokens, uint32_t first_readout)
+bool batch_add(struct batch *batch, uint64_t tag, const int32_t *tokens, uint32_t n_tokens,
+               uint32_t first_readout)
 {
     struct match match = follow(batch, tokens, n_tokens);
     uint32_t n_new = n_tokens - match.n_shared;
-    /* A new segment and a split make two segments at most; segments never outnumber rows, since each has one. */
+    /* A new segment and a split make two segments at most; segments never outnumber rows, since
+     * each has one. */
     if (n_new > batch->max_rows - batch->n_rows || batch->n_sequences == batch->max_rows)
         return false;
 
@@ -171,7 +178,8 @@ bool batch_add(struct batch *batch, uint64_t tag, const int32_t *tokens, uint32_
                             : batch->segments[match.segment].first_row + match.n_in_segment - 1;
     if (n_new > 0) {
         uint32_t parent_segment = match.segment;
-        if (parent_segment != ROW_NONE && match.n_in_segment < batch->segments[parent_segment].n_rows)
+        if (parent_segment != ROW_NONE &&
+            match.n_in_segment < batch->segments[parent_segment].n_rows)
             parent_segment = split(batch, parent_segment, match.n_in_segment);
         uint32_t first_row = batch->n_rows;
         for (uint32_t i = 0; i < n_new; i++) {
@@ -183,18 +191,22 @@ bool batch_add(struct batch *batch, uint64_t tag, const int32_t *tokens, uint32_
             last_row = row;
         }
         uint32_t segment = batch->n_segments++;
-        batch->segments[segment] = (struct segment){first_row, n_new, match.n_shared, parent_segment};
+        batch->segments[segment] =
+            (struct segment){first_row, n_new, match.n_shared, parent_segment};
         if (batch->share_prefixes)
             link_child(batch, parent_segment, segment);
     }
     mark_readouts(batch, last_row, first_readout);
-    batch->sequences[batch->n_sequences++] = (struct batch_sequence){tag, last_row, n_tokens, first_readout};
+    batch->sequences[batch->n_sequences++] =
+        (struct batch_sequence){tag, last_row, n_tokens, first_readout};
     batch->n_tokens += n_tokens;
     return true;
 }
 
-/* Cuts [list] into groups of one segment and one block of positions. Rows of a segment are neighbours and ascend with their positions. */
-static void make_groups(const struct batch *batch, struct row_list *list, const uint32_t *segment_of)
+/* Cuts [list] into groups of one segment and one block of positions. Rows of a segment are
+ * neighbours and ascend with their positions. */
+static void make_groups(const struct batch *batch, struct row_list *list,
+                        const uint32_t *segment_of)
 {
     list->n_groups = 0;
     for (uint32_t i = 0; i < list->n_rows; i++) {
@@ -203,7 +215,8 @@ static void make_groups(const struct batch *batch, struct row_list *list, const 
         struct query_group *last = list->n_groups ? &list->groups[list->n_groups - 1] : NULL;
         if (last) {
             uint32_t before = list->rows ? list->rows[i - 1] : i - 1;
-            if (last->segment == segment_of[row] && batch->position[before] / ATTENTION_BLOCK == block) {
+            if (last->segment == segment_of[row] &&
+                batch->position[before] / ATTENTION_BLOCK == block) {
                 last->n++;
                 continue;
             }
@@ -214,7 +227,8 @@ static void make_groups(const struct batch *batch, struct row_list *list, const 
 
 void batch_close(struct batch *batch)
 {
-    /* The place among the readouts is filled last, so its array serves as the segment of each row until then. */
+    /* The place among the readouts is filled last, so its array serves as the segment of each row
+     * until then. */
     uint32_t *segment_of = batch->readout_index;
     for (uint32_t s = 0; s < batch->n_segments; s++)
         for (uint32_t i = 0; i < batch->segments[s].n_rows; i++)

@@ -1,8 +1,10 @@
 #ifndef BATCH_BATCH_H
 #define BATCH_BATCH_H
-/* Sequences -> the rows of one batch. A row is a node of a prefix tree: what several sequences share from their beginning on is one run of
- * rows, computed once, at any depth. Rows are numbered in the order in which sequences bring them and never move; runs of rows without a branch are
- * segments. All descriptors are flat arrays, so that a batch can be written down or sent elsewhere as it is.
+/* Sequences -> the rows of one batch. A row is a node of a prefix tree: what several sequences
+ * share from their beginning on is one run of rows, computed once, at any depth. Rows are numbered
+ * in the order in which sequences bring them and never move; runs of rows without a branch are
+ * segments. All descriptors are flat arrays, so that a batch can be written down or sent elsewhere
+ * as it is.
  *
  *     row         0 1 2 3 4 5 6 7 8            sequences:  a b c d e f     (rows 0-5)
  *     token       a b c d e f x y z                        a b c x y       (0-2, 6-7)
@@ -18,7 +20,8 @@
 
 #define ROW_NONE UINT32_MAX
 
-/* A run of rows [first_row, first_row + n_rows) at positions [position, position + n_rows), each the child of the row before it. */
+/* A run of rows [first_row, first_row + n_rows) at positions [position, position + n_rows), each
+ * the child of the row before it. */
 struct segment {
     uint32_t first_row, n_rows;
     uint32_t position; /* of first_row: the number of rows before it on its path */
@@ -32,7 +35,8 @@ struct batch_sequence {
     uint32_t first_readout; /* positions first_readout .. n_tokens-1 are read out */
 };
 
-/* Rows that one step handles, and how attention visits them: queries that share a path and a block of 64 positions. */
+/* Rows that one step handles, and how attention visits them: queries that share a path and a block
+ * of 64 positions. */
 struct query_group {
     uint32_t segment;
     uint32_t first, n; /* into row_list.rows */
@@ -65,7 +69,8 @@ struct batch {
     struct row_list all, readouts; /* made by batch_close */
     uint32_t *readout_index;       /* [n_rows] place among the readouts, valid where read_out */
 
-    bool share_prefixes; /* off: every sequence brings its own rows (for tests: the bits must not change) */
+    bool share_prefixes; /* off: every sequence brings its own rows (for tests: the bits must not
+                            change) */
     struct branch_table *branches;
     struct memory *memory;
     void *block;
@@ -76,14 +81,17 @@ struct batch {
 uint32_t batch_bytes_per_row(void);
 
 /* Memory for [max_rows] rows is taken at once, from [memory] under MEMORY_ROWS. */
-int batch_init(struct batch *batch, uint32_t max_rows, struct memory *memory, struct error *err) MUST_CHECK;
+int batch_init(struct batch *batch, uint32_t max_rows, struct memory *memory,
+               struct error *err) MUST_CHECK;
 void batch_deinit(struct batch *batch);
 
 /* Empties the batch for the next sweep. */
 void batch_clear(struct batch *batch);
 
-/* Adds a sequence if its new rows fit: true; false leaves the batch as it was. 1 <= n_tokens, first_readout < n_tokens. */
-bool batch_add(struct batch *batch, uint64_t tag, const int32_t *tokens, uint32_t n_tokens, uint32_t first_readout);
+/* Adds a sequence if its new rows fit: true; false leaves the batch as it was. 1 <= n_tokens,
+ * first_readout < n_tokens. */
+bool batch_add(struct batch *batch, uint64_t tag, const int32_t *tokens, uint32_t n_tokens,
+               uint32_t first_readout);
 
 /* After the last batch_add: marks what attention and read-out need. */
 void batch_close(struct batch *batch);

@@ -1,4 +1,5 @@
-/* Documents in, yes or no out: every document becomes one prompt per window and question, in input order; what comes back is folded into one answer per document. */
+/* Documents in, yes or no out: every document becomes one prompt per window and question, in input
+ * order; what comes back is folded into one answer per document. */
 
 #include "answer/yes_no.h"
 #include "base/size.h"
@@ -9,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a document in flight costs beside its text: its place in the queue here and with the caller. */
+/* What a document in flight costs beside its text: its place in the queue here and with the caller.
+ */
 #define DOCUMENT_BYTES 512
 
 struct pending {
@@ -36,7 +38,9 @@ struct ask {
     struct token_list prompt;
 };
 
-/* ---- The queue ------------------------------------------------------------------------------------------------------------- */
+/* ---- The queue
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static struct pending *queue_at(struct ask *ask, size_t i)
 {
@@ -93,7 +97,8 @@ static int deliver_ready(struct ask *ask, struct error *err)
     return ask->stopped;
 }
 
-/* ---- Source: documents to sequences ------------------------------------------------------------------------------------------ */
+/* ---- Source: documents to sequences
+ * ------------------------------------------------------------------------------------------ */
 
 static bool is_blank(const struct trawl_document *document)
 {
@@ -136,7 +141,8 @@ static int pull_document(struct ask *ask, struct error *err)
     return 1;
 }
 
-/* Document first: the questions of a window follow each other, so that they share it. The next sequence of the current document, or of the next ones. */
+/* Document first: the questions of a window follow each other, so that they share it. The next
+ * sequence of the current document, or of the next ones. */
 static int next_sequence(void *context, struct trawl_sequence *sequence, struct error *err)
 {
     struct ask *ask = context;
@@ -166,12 +172,15 @@ static int next_sequence(void *context, struct trawl_sequence *sequence, struct 
     return 1;
 }
 
-/* ---- Sink: results to answers -------------------------------------------------------------------------------------------------- */
+/* ---- Sink: results to answers
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static int take_result(void *context, const struct trawl_result *result, struct error *err)
 {
     struct ask *ask = context;
-    /* Results come in the order of sequences, so this one is of the first document that still waits. */
+    /* Results come in the order of sequences, so this one is of the first document that still
+     * waits. */
     size_t i = 0;
     while (queue_at(ask, i)->n_left == 0)
         i++;
@@ -192,32 +201,38 @@ static int take_result(void *context, const struct trawl_result *result, struct 
 static int pass_progress(void *context, const struct trawl_progress *progress)
 {
     const struct ask *ask = context;
-    return ask->callbacks->progress ? ask->callbacks->progress(ask->callbacks->context, progress) : 0;
+    return ask->callbacks->progress ? ask->callbacks->progress(ask->callbacks->context, progress)
+                                    : 0;
 }
 
 static int run_ask(struct ask *ask, const struct trawl_model *model, struct error *err)
 {
     const struct trawl_ask_options *options = ask->options;
-    struct trawl_readout_options readout = {.wanted = ask->words.ids, .n_wanted = ask->words.n_yes + ask->words.n_no};
+    struct trawl_readout_options readout = {.wanted = ask->words.ids,
+                                            .n_wanted = ask->words.n_yes + ask->words.n_no};
     struct trawl_run_callbacks callbacks = {ask, next_sequence, take_result, pass_progress};
     struct trawl_plan plan;
     struct run_setup setup;
     if (run_setup(&options->run, &setup, err) < 0 ||
-        run_plan(model, &options->run, &setup, &readout, ask->maker.max_tokens, &plan, NULL, err) < 0)
+        run_plan(model, &options->run, &setup, &readout, ask->maker.max_tokens, &plan, NULL, err) <
+            0)
         return -1;
     ask->input_bytes = plan.input_bytes;
-    if (trawl_run(model, &options->run, &readout, ask->maker.max_tokens, &callbacks, ask->stats, err) < 0)
+    if (trawl_run(model, &options->run, &readout, ask->maker.max_tokens, &callbacks, ask->stats,
+                  err) < 0)
         return -1;
     return deliver_ready(ask, err) < 0 ? -1 : 0; /* blank documents at the end */
 }
 
 int trawl_ask(const struct trawl_model *model, const struct trawl_ask_options *options,
-              const struct trawl_ask_callbacks *callbacks, struct trawl_stats *stats, struct error *err)
+              const struct trawl_ask_callbacks *callbacks, struct trawl_stats *stats,
+              struct error *err)
 {
     memset(stats, 0, sizeof *stats);
     struct ask ask = {.options = options, .callbacks = callbacks, .stats = stats};
     int rc = prompt_maker_open(&ask.maker, model, options, err);
-    if (rc == 0 && yes_no_init(&ask.words, model->tokenizer, model->network.hparams.n_vocab, err) < 0)
+    if (rc == 0 &&
+        yes_no_init(&ask.words, model->tokenizer, model->network.hparams.n_vocab, err) < 0)
         rc = fail_context(err, "%s", gguf_path(model->gguf));
     if (rc == 0)
         rc = run_ask(&ask, model, err);

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int open_all(struct trawl_model *model, const struct trawl_model_options *options, struct error *err)
+static int open_all(struct trawl_model *model, const struct trawl_model_options *options,
+                    struct error *err)
 {
     model->gguf = gguf_open(options->path, err);
     if (!model->gguf)
@@ -12,18 +13,23 @@ static int open_all(struct trawl_model *model, const struct trawl_model_options 
     if (gguf_get_text(model->gguf, "general.type", &type, err) < 0)
         return -1;
     if (strcmp(type.data, "adapter") == 0)
-        return fail(err, ERROR_USAGE, "%s is an adapter, not a model: give it with --lora beside its model", options->path);
+        return fail(err, ERROR_USAGE,
+                    "%s is an adapter, not a model: give it with --lora beside its model",
+                    options->path);
     model->tokenizer = tokenizer_open(model->gguf, &model->memory, err);
     if (!model->tokenizer)
         return fail_context(err, "%s", options->path);
     if (options->vocabulary_only)
         return 0;
     if (gguf_n_tensors(model->gguf) == 0)
-        return fail(err, ERROR_FORMAT, "%s has no tensors: it is a vocabulary, good for `trawl tokenize` only", options->path);
+        return fail(err, ERROR_FORMAT,
+                    "%s has no tensors: it is a vocabulary, good for `trawl tokenize` only",
+                    options->path);
     if (network_open(&model->network, model->gguf, &model->memory, err) < 0)
         return -1;
     for (int i = 0; i < options->n_adapters; i++)
-        if (adapter_apply(&model->network, options->adapters[i].path, options->adapters[i].scale, err) < 0)
+        if (adapter_apply(&model->network, options->adapters[i].path, options->adapters[i].scale,
+                          err) < 0)
             return -1;
     return program_make(&model->program, &model->network, err);
 }
@@ -56,10 +62,12 @@ void trawl_model_close(struct trawl_model *model)
 
 uint64_t model_resident_bytes(const struct trawl_model *model)
 {
-    return gguf_resident_bytes(model->gguf) + tokenizer_resident_bytes(model->tokenizer) + model->network.resident_bytes;
+    return gguf_resident_bytes(model->gguf) + tokenizer_resident_bytes(model->tokenizer) +
+           model->network.resident_bytes;
 }
 
-int model_template(const struct trawl_model *model, const char *name, const struct template **out, struct error *err)
+int model_template(const struct trawl_model *model, const char *name, const struct template **out,
+                   struct error *err)
 {
     if (name)
         return template_find(name, out, err);
@@ -86,7 +94,8 @@ static void count_type(struct trawl_model_info *info, const struct tensor *tenso
     info->types[i].n_bytes += tensor->n_bytes;
 }
 
-int trawl_model_info(const struct trawl_model *model, struct trawl_model_info *info, struct error *err)
+int trawl_model_info(const struct trawl_model *model, struct trawl_model_info *info,
+                     struct error *err)
 {
     const struct hparams *h = &model->network.hparams;
     memset(info, 0, sizeof *info);

@@ -1,6 +1,7 @@
 #ifndef ENGINE_MODEL_H
 #define ENGINE_MODEL_H
-/* An open model: its file, its words, its weights by role and the program they make. Read-only once open. */
+/* An open model: its file, its words, its weights by role and the program they make. Read-only once
+ * open. */
 
 #include "base/memory.h"
 #include "model/program.h"

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char system_text[] = "You read a web page and answer a question about it with yes or no.";
+static const char system_text[] =
+    "You read a web page and answer a question about it with yes or no.";
 
-/* A window begins and ends inside text whose tokens were found as a whole; by itself it can come out a few tokens longer. */
+/* A window begins and ends inside text whose tokens were found as a whole; by itself it can come
+ * out a few tokens longer. */
 #define BORDER_TOKENS 16
 
 int prompt_maker_open(struct prompt_maker *maker, const struct trawl_model *model,
@@ -38,15 +40,20 @@ int prompt_maker_open(struct prompt_maker *maker, const struct trawl_model *mode
         return -1;
 
     uint32_t context = model->network.hparams.n_context;
-    /* The usual window is what the prompt leaves of it, so that the whole prompt has the usual length. */
-    uint32_t limit = options->window_tokens || context < DEFAULT_WINDOW_TOKENS ? context : DEFAULT_WINDOW_TOKENS;
+    /* The usual window is what the prompt leaves of it, so that the whole prompt has the usual
+     * length. */
+    uint32_t limit =
+        options->window_tokens || context < DEFAULT_WINDOW_TOKENS ? context : DEFAULT_WINDOW_TOKENS;
     if (added + BORDER_TOKENS >= limit)
-        return fail(err, ERROR_LIMIT, "the question and its template take %zu tokens, which leaves no room in a window of %u; ask a shorter one", added,
-                    limit);
+        return fail(err, ERROR_LIMIT,
+                    "the question and its template take %zu tokens, which leaves no room in a "
+                    "window of %u; ask a shorter one",
+                    added, limit);
     uint32_t room = limit - (uint32_t)added - BORDER_TOKENS;
     uint32_t window = options->window_tokens ? options->window_tokens : room;
     if (options->window_tokens > context)
-        return fail(err, ERROR_LIMIT, "--window %u is more than the model's context of %u tokens", options->window_tokens, context);
+        return fail(err, ERROR_LIMIT, "--window %u is more than the model's context of %u tokens",
+                    options->window_tokens, context);
     maker->window_tokens = window < room ? window : room;
     maker->max_tokens = maker->window_tokens + (uint32_t)added + BORDER_TOKENS;
     return 0;
@@ -109,7 +116,8 @@ static int cut_windows(struct prompt_maker *maker, struct error *err)
     }
 }
 
-int prompt_maker_document(struct prompt_maker *maker, const char *text, size_t n_bytes, struct error *err)
+int prompt_maker_document(struct prompt_maker *maker, const char *text, size_t n_bytes,
+                          struct error *err)
 {
     while (n_bytes > 0 && isspace((unsigned char)*text))
         text++, n_bytes--;
@@ -124,7 +132,8 @@ int prompt_maker_document(struct prompt_maker *maker, const char *text, size_t n
     return cut_windows(maker, err);
 }
 
-int prompt_maker_render(struct prompt_maker *maker, uint32_t window, uint32_t question, struct error *err)
+int prompt_maker_render(struct prompt_maker *maker, uint32_t window, uint32_t question,
+                        struct error *err)
 {
     const struct window *cut = &maker->windows[window];
     const char *question_text = maker->options->questions[question];
@@ -146,8 +155,8 @@ int prompt_maker_render(struct prompt_maker *maker, uint32_t window, uint32_t qu
     return template_render(maker->template, messages, 2, true, &maker->rendered, err);
 }
 
-int prompt_maker_tokens(struct prompt_maker *maker, uint32_t window, uint32_t question, struct token_list *out,
-                        struct error *err)
+int prompt_maker_tokens(struct prompt_maker *maker, uint32_t window, uint32_t question,
+                        struct token_list *out, struct error *err)
 {
     struct window *cut = &maker->windows[window];
     size_t before = out->n_tokens;
@@ -164,8 +173,8 @@ int prompt_maker_tokens(struct prompt_maker *maker, uint32_t window, uint32_t qu
     }
 }
 
-int trawl_prompt_text(const struct trawl_model *model, const struct trawl_ask_options *options, const char *text,
-                      size_t n_bytes, struct bytes *out, struct error *err)
+int trawl_prompt_text(const struct trawl_model *model, const struct trawl_ask_options *options,
+                      const char *text, size_t n_bytes, struct bytes *out, struct error *err)
 {
     struct prompt_maker maker;
     int rc = prompt_maker_open(&maker, model, options, err);
@@ -174,7 +183,8 @@ int trawl_prompt_text(const struct trawl_model *model, const struct trawl_ask_op
     struct token_list tokens = {NULL, 0, 0};
     if (rc == 0)
         rc = prompt_maker_tokens(&maker, 0, 0, &tokens, err);
-    for (size_t i = 0; i < tokens.n_tokens && rc == 0; i++) { /* as the model gets it: with BOS, by name, and cut to the window */
+    for (size_t i = 0; i < tokens.n_tokens && rc == 0;
+         i++) { /* as the model gets it: with BOS, by name, and cut to the window */
         size_t n = 0;
         const char *piece = tokenizer_token_text(model->tokenizer, tokens.ids[i], &n);
         rc = bytes_append(out, piece, n, err);

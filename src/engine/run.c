@@ -1,4 +1,5 @@
-/* Sequences in, log-probabilities out: batches are filled from the source, swept, and answered, until there are no more. */
+/* Sequences in, log-probabilities out: batches are filled from the source, swept, and answered,
+ * until there are no more. */
 
 #include "engine/run.h"
 
@@ -13,15 +14,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Setting up -------------------------------------------------------------------------------------------------------- */
+/* ---- Setting up
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 int run_setup(const struct trawl_run_options *options, struct run_setup *setup, struct error *err)
 {
     memset(setup, 0, sizeof *setup);
     const struct cpu_level *level = options->cpu ? cpu_level_find(options->cpu) : cpu_level_best();
     if (!level)
-        return fail(err, ERROR_USAGE, "--cpu %s: this machine has no such level (the best it has is %s)", options->cpu,
-                    cpu_level_best()->name);
+        return fail(err, ERROR_USAGE,
+                    "--cpu %s: this machine has no such level (the best it has is %s)",
+                    options->cpu, cpu_level_best()->name);
     kernels_init(&setup->kernels, level);
     if (options->reader) {
         setup->reader = reader_find(options->reader);
@@ -38,9 +42,10 @@ int run_setup(const struct trawl_run_options *options, struct run_setup *setup, 
     return 0;
 }
 
-int run_plan(const struct trawl_model *model, const struct trawl_run_options *options, const struct run_setup *setup,
-             const struct trawl_readout_options *readout, uint32_t max_tokens, struct trawl_plan *plan,
-             struct slicing *slicing, struct error *err)
+int run_plan(const struct trawl_model *model, const struct trawl_run_options *options,
+             const struct run_setup *setup, const struct trawl_readout_options *readout,
+             uint32_t max_tokens, struct trawl_plan *plan, struct slicing *slicing,
+             struct error *err)
 {
     uint64_t model_bytes = model_resident_bytes(model), resident = memory_resident();
     struct plan_input input = {.network = &model->network,
@@ -62,8 +67,8 @@ int run_plan(const struct trawl_model *model, const struct trawl_run_options *op
     return plan_make(&input, plan, slicing, err);
 }
 
-int trawl_plan(const struct trawl_model *model, const struct trawl_run_options *options, uint32_t max_tokens,
-               struct trawl_plan *plan, struct error *err)
+int trawl_plan(const struct trawl_model *model, const struct trawl_run_options *options,
+               uint32_t max_tokens, struct trawl_plan *plan, struct error *err)
 {
     struct run_setup setup;
     memset(plan, 0, sizeof *plan);
@@ -77,7 +82,9 @@ int trawl_plan(const struct trawl_model *model, const struct trawl_run_options *
     return run_plan(model, options, &setup, &readout, max_tokens, plan, NULL, err);
 }
 
-/* ---- The run ------------------------------------------------------------------------------------------------------------- */
+/* ---- The run
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 struct run {
     const struct trawl_model *model;
@@ -183,7 +190,8 @@ static int open_engine(struct run *run, const struct run_setup *setup, struct er
     /* A small share of the file tells the device's rate; a small file is not worth asking. */
     const struct file *first = run->files[n_files - 1];
     if (strcmp(setup->reader->name, "null") != 0 && first->size_bytes > (64u << 20) &&
-        probe_read_rate(first, setup->reader, 32u << 20, 1u << 20, 8, &run->memory, &run->stats->raw_bytes_per_s, err) < 0)
+        probe_read_rate(first, setup->reader, 32u << 20, 1u << 20, 8, &run->memory,
+                        &run->stats->raw_bytes_per_s, err) < 0)
         return -1;
 
     struct stream_options options = {.files = run->files,
@@ -203,7 +211,8 @@ static int open_engine(struct run *run, const struct run_setup *setup, struct er
                                 .max_rows = plan->n_rows,
                                 .max_positions = run->max_tokens,
                                 .readout = run->readout};
-    if (sweep_init(&run->sweep, &shape, &run->model->program, &run->slicing, run->stream, run->pool, &run->memory, err) < 0)
+    if (sweep_init(&run->sweep, &shape, &run->model->program, &run->slicing, run->stream, run->pool,
+                   &run->memory, err) < 0)
         return -1;
     run->sweep_ready = true;
     run->sweep.reader = setup->reader;
@@ -212,18 +221,21 @@ static int open_engine(struct run *run, const struct run_setup *setup, struct er
     return 0;
 }
 
-static int check_sequence(const struct run *run, const struct trawl_sequence *sequence, struct error *err)
+static int check_sequence(const struct run *run, const struct trawl_sequence *sequence,
+                          struct error *err)
 {
     const struct hparams *h = &run->model->network.hparams;
     if (sequence->n_ids < 1 || sequence->first_readout >= sequence->n_ids)
-        return fail(err, ERROR_USAGE, "a sequence of %u tokens cannot be read out from position %u", sequence->n_ids,
-                    sequence->first_readout);
+        return fail(err, ERROR_USAGE, "a sequence of %u tokens cannot be read out from position %u",
+                    sequence->n_ids, sequence->first_readout);
     if (sequence->n_ids > run->max_tokens)
-        return fail(err, ERROR_LIMIT, "a sequence of %u tokens is longer than this run's %u", sequence->n_ids, run->max_tokens);
+        return fail(err, ERROR_LIMIT, "a sequence of %u tokens is longer than this run's %u",
+                    sequence->n_ids, run->max_tokens);
     for (uint32_t i = 0; i < sequence->n_ids; i++)
         if (sequence->ids[i] < 0 || (uint32_t)sequence->ids[i] >= h->n_vocab)
-            return fail(err, ERROR_USAGE, "token id %d at position %u is outside the model's vocabulary of %u", sequence->ids[i], i,
-                        h->n_vocab);
+            return fail(err, ERROR_USAGE,
+                        "token id %d at position %u is outside the model's vocabulary of %u",
+                        sequence->ids[i], i, h->n_vocab);
     return 0;
 }
 
@@ -233,7 +245,8 @@ static int fill_batch(struct run *run, struct error *err)
     batch_clear(&run->batch);
     run->source_waits = false;
     if (run->has_held) {
-        bool added = batch_add(&run->batch, run->held.tag, run->held_ids, run->held.n_ids, run->held.first_readout);
+        bool added = batch_add(&run->batch, run->held.tag, run->held_ids, run->held.n_ids,
+                               run->held.first_readout);
         (void)added; /* an empty batch holds max_tokens rows */
         run->has_held = false;
     }
@@ -244,14 +257,18 @@ static int fill_batch(struct run *run, struct error *err)
             return -1;
         if (rc == 2) {
             run->source_waits = true;
-            return run->batch.n_sequences > 0 ? 0 : fail(err, ERROR_USAGE, "the source waits for answers, but nothing was asked");
+            return run->batch.n_sequences > 0
+                       ? 0
+                       : fail(err, ERROR_USAGE,
+                              "the source waits for answers, but nothing was asked");
         }
         run->source_ended = rc == 0;
         if (rc != 1)
             continue;
         if (check_sequence(run, &sequence, err) < 0)
             return -1;
-        if (!batch_add(&run->batch, sequence.tag, sequence.ids, sequence.n_ids, sequence.first_readout)) {
+        if (!batch_add(&run->batch, sequence.tag, sequence.ids, sequence.n_ids,
+                       sequence.first_readout)) {
             memcpy(run->held_ids, sequence.ids, sequence.n_ids * sizeof *run->held_ids);
             run->held = sequence;
             run->has_held = true;
@@ -262,7 +279,8 @@ static int fill_batch(struct run *run, struct error *err)
 }
 
 /* Gathers what was read out along one sequence's path. */
-static void gather_result(struct run *run, const struct batch_sequence *sequence, struct trawl_result *result)
+static void gather_result(struct run *run, const struct batch_sequence *sequence,
+                          struct trawl_result *result)
 {
     const struct batch *batch = &run->batch;
     const struct sweep *sweep = &run->sweep;
@@ -271,14 +289,19 @@ static void gather_result(struct run *run, const struct batch_sequence *sequence
     uint32_t n = 0;
     for (uint32_t p = sequence->first_readout; p < sequence->n_tokens; p++, n++) {
         size_t index = batch->readout_index[run->path[p]];
-        memcpy(run->wanted + n * n_wanted, sweep->wanted + index * n_wanted, n_wanted * sizeof(float));
+        memcpy(run->wanted + n * n_wanted, sweep->wanted + index * n_wanted,
+               n_wanted * sizeof(float));
         memcpy(run->top + n * n_top, sweep->top + index * n_top, n_top * sizeof(float));
         memcpy(run->top_ids + n * n_top, sweep->top_ids + index * n_top, n_top * sizeof(int32_t));
         if (run->readout.next)
             run->next[n] = p + 1 < sequence->n_tokens ? sweep->next[run->path[p + 1]] : NAN;
     }
-    *result = (struct trawl_result){.tag = sequence->tag, .n_readouts = n, .wanted = run->wanted, .next = run->next,
-                                    .top_ids = run->top_ids, .top = run->top};
+    *result = (struct trawl_result){.tag = sequence->tag,
+                                    .n_readouts = n,
+                                    .wanted = run->wanted,
+                                    .next = run->next,
+                                    .top_ids = run->top_ids,
+                                    .top = run->top};
 }
 
 static int deliver(struct run *run, struct error *err)
@@ -332,7 +355,8 @@ static void finish_stats(struct run *run)
     stats->shared_tokens = stats->prompt_tokens - stats->rows;
     stats->peak_memory_bytes = memory_kernel_peak();
     if (run->options->dry_run) {
-        stats->bytes_read = stats->sweeps * stats->plan.bytes_per_sweep + (stats->sweeps ? stats->plan.pinned_bytes : 0);
+        stats->bytes_read = stats->sweeps * stats->plan.bytes_per_sweep +
+                            (stats->sweeps ? stats->plan.pinned_bytes : 0);
     } else if (run->stream) {
         struct stream_statistics disk = stream_statistics(run->stream);
         stats->bytes_read = disk.bytes_read + run->sweep.embedding_bytes_read;
@@ -344,15 +368,21 @@ static void finish_stats(struct run *run)
     if (stats->raw_bytes_per_s > 0.0 && seen > stats->raw_bytes_per_s)
         stats->raw_bytes_per_s = seen;
     /* Nothing probed (a small file, the null reader): the disk took what was waited for. */
-    stats->disk_seconds = stats->raw_bytes_per_s > 0.0 ? (double)stats->bytes_read / stats->raw_bytes_per_s : stats->seconds_waiting;
+    stats->disk_seconds = stats->raw_bytes_per_s > 0.0
+                              ? (double)stats->bytes_read / stats->raw_bytes_per_s
+                              : stats->seconds_waiting;
     bool by_disk = stats->disk_seconds > stats->seconds_compute;
     stats->bound = by_disk ? "disk" : "compute";
-    stats->bound_ratio = stats->seconds > 0.0 ? (by_disk ? stats->disk_seconds : stats->seconds_compute) / stats->seconds : 0.0;
+    stats->bound_ratio =
+        stats->seconds > 0.0
+            ? (by_disk ? stats->disk_seconds : stats->seconds_compute) / stats->seconds
+            : 0.0;
 }
 
 int trawl_run(const struct trawl_model *model, const struct trawl_run_options *options,
-              const struct trawl_readout_options *readout, uint32_t max_tokens, const struct trawl_run_callbacks *callbacks,
-              struct trawl_stats *stats, struct error *err)
+              const struct trawl_readout_options *readout, uint32_t max_tokens,
+              const struct trawl_run_callbacks *callbacks, struct trawl_stats *stats,
+              struct error *err)
 {
     memset(stats, 0, sizeof *stats);
     stats->bound = "compute";

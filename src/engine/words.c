@@ -13,7 +13,8 @@ void trawl_tokens_deinit(struct trawl_tokens *tokens)
 }
 
 int trawl_tokenize(const struct trawl_model *model, const char *text, size_t n_bytes,
-                   const struct trawl_tokenize_options *options, struct trawl_tokens *out, struct error *err)
+                   const struct trawl_tokenize_options *options, struct trawl_tokens *out,
+                   struct error *err)
 {
     struct token_list list = {out->ids, out->n_ids, out->capacity};
     struct encode_options encode = {.parse_special = options && options->parse_special};
@@ -26,12 +27,14 @@ int trawl_tokenize(const struct trawl_model *model, const char *text, size_t n_b
     return rc;
 }
 
-int trawl_detokenize(const struct trawl_model *model, const int32_t *ids, size_t n_ids, struct bytes *out, struct error *err)
+int trawl_detokenize(const struct trawl_model *model, const int32_t *ids, size_t n_ids,
+                     struct bytes *out, struct error *err)
 {
     return tokenizer_decode(model->tokenizer, ids, n_ids, NULL, out, err);
 }
 
-int trawl_token_text(const struct trawl_model *model, int32_t id, struct bytes *out, struct error *err)
+int trawl_token_text(const struct trawl_model *model, int32_t id, struct bytes *out,
+                     struct error *err)
 {
     size_t n_bytes = 0;
     const char *text = tokenizer_token_text(model->tokenizer, id, &n_bytes);

@@ -19,7 +19,8 @@ static const struct family families[] = {
     {"qwen3", false, true},
 };
 
-/* Reads "ARCH.key" as an integer in [1, most]; a missing key is an error unless [fallback] is not 0. */
+/* Reads "ARCH.key" as an integer in [1, most]; a missing key is an error unless [fallback] is not
+ * 0. */
 static int read_count(const struct gguf *gguf, const char *arch, const char *key, uint32_t most,
                       uint32_t fallback, uint32_t *out, struct error *err)
 {
@@ -55,7 +56,8 @@ static int read_float(const struct gguf *gguf, const char *arch, const char *key
 static int read_rope(const struct gguf *gguf, struct hparams *h, struct error *err)
 {
     struct rope_params *rope = &h->rope;
-    if (read_count(gguf, h->arch, "rope.dimension_count", h->head_dim, h->head_dim, &rope->n_rot, err) < 0 ||
+    if (read_count(gguf, h->arch, "rope.dimension_count", h->head_dim, h->head_dim, &rope->n_rot,
+                   err) < 0 ||
         read_float(gguf, h->arch, "rope.freq_base", 10000.0f, &rope->base, err) < 0 ||
         read_float(gguf, h->arch, "rope.scaling.factor", 0.0f, &rope->factor, err) < 0)
         return -1;
@@ -86,27 +88,34 @@ static int read_rope(const struct gguf *gguf, struct hparams *h, struct error *e
     else if (strcmp(scaling.data, "yarn") == 0)
         rope->scaling = ROPE_SCALING_YARN;
     else
-        return fail(err, ERROR_UNSUPPORTED, "%s: rope scaling \"%.40s\" is not supported (none, linear, yarn are)",
+        return fail(err, ERROR_UNSUPPORTED,
+                    "%s: rope scaling \"%.40s\" is not supported (none, linear, yarn are)",
                     gguf_path(gguf), scaling.data);
     if (rope->factor == 0.0f || rope->scaling == ROPE_SCALING_NONE)
         rope->factor = 1.0f;
     if (rope->factor < 0.0f)
         return fail(err, ERROR_FORMAT, "%s: the rope scaling factor is %g, expected more than 0",
                     gguf_path(gguf), (double)rope->factor);
-    return read_count(gguf, h->arch, "rope.scaling.original_context_length", UINT32_MAX, h->n_context,
-                      &rope->n_context_orig, err) < 0 ||
-                   read_float(gguf, h->arch, "rope.scaling.yarn_ext_factor", 1.0f, &rope->ext_factor, err) < 0 ||
-                   read_float(gguf, h->arch, "rope.scaling.attn_factor", 1.0f, &rope->attn_factor, err) < 0 ||
-                   read_float(gguf, h->arch, "rope.scaling.yarn_beta_fast", 32.0f, &rope->beta_fast, err) < 0 ||
-                   read_float(gguf, h->arch, "rope.scaling.yarn_beta_slow", 1.0f, &rope->beta_slow, err) < 0
+    return read_count(gguf, h->arch, "rope.scaling.original_context_length", UINT32_MAX,
+                      h->n_context, &rope->n_context_orig, err) < 0 ||
+                   read_float(gguf, h->arch, "rope.scaling.yarn_ext_factor", 1.0f,
+                              &rope->ext_factor, err) < 0 ||
+                   read_float(gguf, h->arch, "rope.scaling.attn_factor", 1.0f, &rope->attn_factor,
+                              err) < 0 ||
+                   read_float(gguf, h->arch, "rope.scaling.yarn_beta_fast", 32.0f, &rope->beta_fast,
+                              err) < 0 ||
+                   read_float(gguf, h->arch, "rope.scaling.yarn_beta_slow", 1.0f, &rope->beta_slow,
+                              err) < 0
                ? -1
                : 0;
 }
 
-/* Files of these architectures that carry experts or other features of relatives are refused by name. */
+/* Files of these architectures that carry experts or other features of relatives are refused by
+ * name. */
 static int refuse_relatives(const struct gguf *gguf, const char *arch, struct error *err)
 {
-    static const char *const keys[] = {"expert_count", "attention.key_length_mla", "attention.kv_lora_rank"};
+    static const char *const keys[] = {"expert_count", "attention.key_length_mla",
+                                       "attention.kv_lora_rank"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         char full[128];
         uint32_t n = 0;
@@ -114,20 +123,23 @@ static int refuse_relatives(const struct gguf *gguf, const char *arch, struct er
         if (gguf_get_u32(gguf, full, &n, err) < 0)
             return -1;
         if (n)
-            return fail(err, ERROR_UNSUPPORTED, "%s: %s is %u: this kind of model is not supported yet",
-                        gguf_path(gguf), full, n);
+            return fail(err, ERROR_UNSUPPORTED,
+                        "%s: %s is %u: this kind of model is not supported yet", gguf_path(gguf),
+                        full, n);
     }
     return 0;
 }
 
 static int read_vocabulary_size(const struct gguf *gguf, struct hparams *h, struct error *err)
 {
-    /* The embedding decides; the tokenizer may name fewer or more tokens than the matrix has rows, never an id beyond it in a prompt. */
+    /* The embedding decides; the tokenizer may name fewer or more tokens than the matrix has rows,
+     * never an id beyond it in a prompt. */
     const struct tensor *embeddings = gguf_find_tensor(gguf, "token_embd.weight");
     if (!embeddings)
         return fail(err, ERROR_FORMAT, "%s: tensor token_embd.weight is missing", gguf_path(gguf));
     if (embeddings->n_dims != 2 || embeddings->dims[1] < 1 || embeddings->dims[1] > MAX_VOCAB)
-        return fail(err, ERROR_FORMAT, "%s: token_embd.weight: expected [vocabulary, %u], file has [%llu, %llu]",
+        return fail(err, ERROR_FORMAT,
+                    "%s: token_embd.weight: expected [vocabulary, %u], file has [%llu, %llu]",
                     gguf_path(gguf), h->n_embd, (unsigned long long)embeddings->dims[1],
                     (unsigned long long)embeddings->dims[0]);
     h->n_vocab = (uint32_t)embeddings->dims[1];
@@ -150,30 +162,36 @@ int hparams_read(const struct gguf *gguf, struct hparams *h, struct error *err)
             h->rope.interleaved = families[i].rope_interleaved;
         }
     if (!h->arch)
-        return fail(err, ERROR_UNSUPPORTED, "%s: architecture \"%.40s\" is not supported (llama, qwen2 and qwen3 are)",
+        return fail(err, ERROR_UNSUPPORTED,
+                    "%s: architecture \"%.40s\" is not supported (llama, qwen2 and qwen3 are)",
                     gguf_path(gguf), arch.data);
     if (refuse_relatives(gguf, h->arch, err) < 0 ||
         read_count(gguf, h->arch, "block_count", MAX_LAYERS, 0, &h->n_layers, err) < 0 ||
         read_count(gguf, h->arch, "embedding_length", MAX_WIDTH, 0, &h->n_embd, err) < 0 ||
         read_count(gguf, h->arch, "feed_forward_length", MAX_WIDTH, 0, &h->n_ff, err) < 0 ||
         read_count(gguf, h->arch, "attention.head_count", MAX_HEADS, 0, &h->n_heads, err) < 0 ||
-        read_count(gguf, h->arch, "attention.head_count_kv", MAX_HEADS, h->n_heads, &h->n_kv_heads, err) < 0 ||
+        read_count(gguf, h->arch, "attention.head_count_kv", MAX_HEADS, h->n_heads, &h->n_kv_heads,
+                   err) < 0 ||
         read_count(gguf, h->arch, "context_length", UINT32_MAX, 0, &h->n_context, err) < 0)
         return -1;
     if (h->n_heads % h->n_kv_heads != 0)
-        return fail(err, ERROR_FORMAT, "%s: %u attention heads cannot share %u key/value heads evenly",
+        return fail(err, ERROR_FORMAT,
+                    "%s: %u attention heads cannot share %u key/value heads evenly",
                     gguf_path(gguf), h->n_heads, h->n_kv_heads);
     uint32_t natural_dim = h->n_embd / h->n_heads;
-    if (read_count(gguf, h->arch, "attention.key_length", MAX_WIDTH, natural_dim ? natural_dim : UINT32_MAX,
-                   &h->head_dim, err) < 0 ||
-        read_count(gguf, h->arch, "attention.value_length", MAX_WIDTH, h->head_dim, &h->value_dim, err) < 0 ||
+    if (read_count(gguf, h->arch, "attention.key_length", MAX_WIDTH,
+                   natural_dim ? natural_dim : UINT32_MAX, &h->head_dim, err) < 0 ||
+        read_count(gguf, h->arch, "attention.value_length", MAX_WIDTH, h->head_dim, &h->value_dim,
+                   err) < 0 ||
         read_float(gguf, h->arch, "attention.layer_norm_rms_epsilon", 1e-5f, &h->rms_eps, err) < 0)
         return -1;
-    if ((uint64_t)h->n_heads * h->head_dim > MAX_WIDTH || (uint64_t)h->n_heads * h->value_dim > MAX_WIDTH)
-        return fail(err, ERROR_FORMAT, "%s: %u heads of %u dimensions are beyond sense", gguf_path(gguf),
-                    h->n_heads, h->head_dim);
+    if ((uint64_t)h->n_heads * h->head_dim > MAX_WIDTH ||
+        (uint64_t)h->n_heads * h->value_dim > MAX_WIDTH)
+        return fail(err, ERROR_FORMAT, "%s: %u heads of %u dimensions are beyond sense",
+                    gguf_path(gguf), h->n_heads, h->head_dim);
     if (h->value_dim > h->head_dim)
-        return fail(err, ERROR_UNSUPPORTED, "%s: heads whose values (%u) are wider than their keys (%u) are not supported",
+        return fail(err, ERROR_UNSUPPORTED,
+                    "%s: heads whose values (%u) are wider than their keys (%u) are not supported",
                     gguf_path(gguf), h->value_dim, h->head_dim);
     if (h->rms_eps < 0.0f)
         return fail(err, ERROR_FORMAT, "%s: the norm's epsilon is negative", gguf_path(gguf));
@@ -192,10 +210,12 @@ int hparams_read(const struct gguf *gguf, struct hparams *h, struct error *err)
 static double yarn_pair(const struct rope_params *rope, double n_rotations)
 {
     const double two_pi = 6.283185307179586;
-    return rope->n_rot * log(rope->n_context_orig / (n_rotations * two_pi)) / (2.0 * log(rope->base));
+    return rope->n_rot * log(rope->n_context_orig / (n_rotations * two_pi)) /
+           (2.0 * log(rope->base));
 }
 
-void rope_angles(const struct rope_params *rope, const float *factors, uint32_t position, float *cos_sin)
+void rope_angles(const struct rope_params *rope, const float *factors, uint32_t position,
+                 float *cos_sin)
 {
     uint32_t n_pairs = rope->n_rot / 2;
     double low = 0.0, high = 0.0, magnitude = 1.0;

@@ -1,7 +1,8 @@
 #ifndef MODEL_HPARAMS_H
 #define MODEL_HPARAMS_H
-/* What a model file says about its shape, checked: after hparams_read every number is in a range the engine can work with,
- * and no product of them overflows. Sources: GGUF's key names; llama.cpp for defaults that files leave out. */
+/* What a model file says about its shape, checked: after hparams_read every number is in a range
+ * the engine can work with, and no product of them overflows. Sources: GGUF's key names; llama.cpp
+ * for defaults that files leave out. */
 
 #include "base/error.h"
 #include "formats/gguf.h"
@@ -31,7 +32,8 @@ struct hparams {
     uint32_t value_dim;           /* of v and of a head's output */
     uint32_t n_vocab;
     uint32_t n_context;
-    uint32_t sliding_window; /* 0: none; else a key is seen by the next sliding_window - 1 positions and its own */
+    uint32_t sliding_window; /* 0: none; else a key is seen by the next sliding_window - 1 positions
+                                and its own */
     float rms_eps;
     float attention_scale;
     bool qk_norm;
@@ -40,8 +42,10 @@ struct hparams {
 
 int hparams_read(const struct gguf *gguf, struct hparams *out, struct error *err) MUST_CHECK;
 
-/* cos and sin of position [position] for all n_rot/2 pairs: [2][n_rot/2]. [factors] divides the angles, [n_rot/2], or NULL (rope_freqs.weight). Double precision
- * inside, so that the result does not depend on who computes it. Yarn: Peng et al. 2023, as llama.cpp applies it. */
-void rope_angles(const struct rope_params *rope, const float *factors, uint32_t position, float *cos_sin);
+/* cos and sin of position [position] for all n_rot/2 pairs: [2][n_rot/2]. [factors] divides the
+ * angles, [n_rot/2], or NULL (rope_freqs.weight). Double precision inside, so that the result does
+ * not depend on who computes it. Yarn: Peng et al. 2023, as llama.cpp applies it. */
+void rope_angles(const struct rope_params *rope, const float *factors, uint32_t position,
+                 float *cos_sin);
 
 #endif

@@ -12,17 +12,20 @@ static int check_readable(const struct gguf *gguf, const struct tensor *tensor, 
 {
     const struct tensor_type_info *info = tensor_type_info(tensor->type);
     if (info->block_len == 0)
-        return fail(err, ERROR_UNSUPPORTED,
-                    "%s: %s: tensor type %s (%u) is not supported (F32, F16, BF16, Q8_0, Q4_0, Q4_1, "
-                    "Q5_0, Q5_1, Q4_K, Q5_K and Q6_K are)",
-                    gguf_path(gguf), tensor->name, info->name, tensor->type);
+        return fail(
+            err, ERROR_UNSUPPORTED,
+            "%s: %s: tensor type %s (%u) is not supported (F32, F16, BF16, Q8_0, Q4_0, Q4_1, "
+            "Q5_0, Q5_1, Q4_K, Q5_K and Q6_K are)",
+            gguf_path(gguf), tensor->name, info->name, tensor->type);
     if (tensor->dims[0] % info->block_len != 0)
-        return fail(err, ERROR_FORMAT, "%s: %s: rows of %llu cannot be blocks of %u (%s)", gguf_path(gguf),
-                    tensor->name, (unsigned long long)tensor->dims[0], info->block_len, info->name);
+        return fail(err, ERROR_FORMAT, "%s: %s: rows of %llu cannot be blocks of %u (%s)",
+                    gguf_path(gguf), tensor->name, (unsigned long long)tensor->dims[0],
+                    info->block_len, info->name);
     return 0;
 }
 
-int tensor_read_floats(const struct gguf *gguf, const struct tensor *tensor, float *to, struct error *err)
+int tensor_read_floats(const struct gguf *gguf, const struct tensor *tensor, float *to,
+                       struct error *err)
 {
     if (check_readable(gguf, tensor, err) < 0)
         return -1;
@@ -32,13 +35,16 @@ int tensor_read_floats(const struct gguf *gguf, const struct tensor *tensor, flo
     void *raw = malloc(tensor->n_bytes ? tensor->n_bytes : 1);
     if (!raw)
         return fail_memory(err, tensor->n_bytes, tensor->name);
-    int rc = file_read(gguf_file(gguf, (int)tensor->file), tensor->offset, raw, tensor->n_bytes, err);
+    int rc =
+        file_read(gguf_file(gguf, (int)tensor->file), tensor->offset, raw, tensor->n_bytes, err);
     if (rc == 0) {
         plain.dequant[tensor->type](raw, to, n);
         for (uint64_t i = 0; i < n && rc == 0; i++)
             if (!isfinite(to[i]))
-                rc = fail(err, ERROR_FORMAT, "%s: %s holds NaN or infinite values: the file is damaged, download it again",
-                          gguf_path(gguf), tensor->name);
+                rc = fail(
+                    err, ERROR_FORMAT,
+                    "%s: %s holds NaN or infinite values: the file is damaged, download it again",
+                    gguf_path(gguf), tensor->name);
     }
     free(raw);
     return rc;
@@ -81,17 +87,19 @@ static const struct tensor *find(struct roles *roles, const char *name)
 }
 
 /* A resident vector of [n]; *out stays NULL when it is absent and not [required]. */
-static int take_vector(struct roles *roles, const char *name, uint64_t n, bool required, const float **out,
-                       struct error *err)
+static int take_vector(struct roles *roles, const char *name, uint64_t n, bool required,
+                       const float **out, struct error *err)
 {
     const struct tensor *tensor = find(roles, name);
     const char *path = gguf_path(roles->gguf);
     *out = NULL;
     if (!tensor)
         return required ? fail(err, ERROR_FORMAT, "%s: tensor %s is missing", path, name) : 0;
-    if (tensor->dims[0] != n || tensor->dims[1] != 1 || tensor->dims[2] != 1 || tensor->dims[3] != 1)
+    if (tensor->dims[0] != n || tensor->dims[1] != 1 || tensor->dims[2] != 1 ||
+        tensor->dims[3] != 1)
         return fail(err, ERROR_FORMAT, "%s: %s: expected [%llu], file has [%llu, %llu]", path, name,
-                    (unsigned long long)n, (unsigned long long)tensor->dims[1], (unsigned long long)tensor->dims[0]);
+                    (unsigned long long)n, (unsigned long long)tensor->dims[1],
+                    (unsigned long long)tensor->dims[0]);
     float *floats = network_floats(roles->network, n, err);
     if (!floats || tensor_read_floats(roles->gguf, tensor, floats, err) < 0)
         return -1;
@@ -99,19 +107,20 @@ static int take_vector(struct roles *roles, const char *name, uint64_t n, bool r
     return 0;
 }
 
-static int check_matrix(const struct gguf *gguf, const struct tensor *tensor, uint64_t k, uint64_t n,
-                        struct error *err)
+static int check_matrix(const struct gguf *gguf, const struct tensor *tensor, uint64_t k,
+                        uint64_t n, struct error *err)
 {
-    if (tensor->dims[0] != k || tensor->dims[1] != n || tensor->dims[2] != 1 || tensor->dims[3] != 1)
-        return fail(err, ERROR_FORMAT, "%s: %s: expected [%llu, %llu], file has [%llu, %llu]", gguf_path(gguf),
-                    tensor->name, (unsigned long long)n, (unsigned long long)k,
+    if (tensor->dims[0] != k || tensor->dims[1] != n || tensor->dims[2] != 1 ||
+        tensor->dims[3] != 1)
+        return fail(err, ERROR_FORMAT, "%s: %s: expected [%llu, %llu], file has [%llu, %llu]",
+                    gguf_path(gguf), tensor->name, (unsigned long long)n, (unsigned long long)k,
                     (unsigned long long)tensor->dims[1], (unsigned long long)tensor->dims[0]);
     return check_readable(gguf, tensor, err);
 }
 
 /* Matrix PREFIX.weight [n, k] with its optional PREFIX.bias [n]. */
-static int take_weight(struct roles *roles, const char *prefix, uint32_t k, uint32_t n, struct weight *out,
-                       struct error *err)
+static int take_weight(struct roles *roles, const char *prefix, uint32_t k, uint32_t n,
+                       struct weight *out, struct error *err)
 {
     char name[96];
     snprintf(name, sizeof name, "%s.weight", prefix);
@@ -176,7 +185,8 @@ static int refuse_leftovers(struct roles *roles, struct error *err)
         /* Old converters stored the rotation's inverse frequencies, which follow from the base. */
         if (!roles->taken[i] && !strstr(tensor->name, "rot_embd"))
             return fail(err, ERROR_UNSUPPORTED,
-                        "%s: tensor %s has no place in architecture %s as trawl knows it: this kind of model is not supported",
+                        "%s: tensor %s has no place in architecture %s as trawl knows it: this "
+                        "kind of model is not supported",
                         gguf_path(roles->gguf), tensor->name, roles->network->hparams.arch);
     }
     return 0;
@@ -192,21 +202,25 @@ static int take_all(struct roles *roles, struct error *err)
     network->embeddings = find(roles, "token_embd.weight");
     if (check_matrix(roles->gguf, network->embeddings, h->n_embd, h->n_vocab, err) < 0 ||
         take_vector(roles, "output_norm.weight", h->n_embd, true, &network->output_norm, err) < 0 ||
-        take_vector(roles, "rope_freqs.weight", h->rope.n_rot / 2, false, &network->rope_factors, err) < 0)
+        take_vector(roles, "rope_freqs.weight", h->rope.n_rot / 2, false, &network->rope_factors,
+                    err) < 0)
         return -1;
     if (network->rope_factors)
         for (uint32_t i = 0; i < h->rope.n_rot / 2; i++)
             if (network->rope_factors[i] <= 0.0f)
-                return fail(err, ERROR_FORMAT, "%s: rope_freqs.weight: factors must be positive", gguf_path(roles->gguf));
+                return fail(err, ERROR_FORMAT, "%s: rope_freqs.weight: factors must be positive",
+                            gguf_path(roles->gguf));
     network->tied_head = !gguf_find_tensor(roles->gguf, "output.weight");
     if (network->tied_head)
-        network->head = (struct weight){.tensor = network->embeddings, .k = h->n_embd, .n = h->n_vocab};
+        network->head =
+            (struct weight){.tensor = network->embeddings, .k = h->n_embd, .n = h->n_vocab};
     else if (take_weight(roles, "output", h->n_embd, h->n_vocab, &network->head, err) < 0)
         return -1;
     return refuse_leftovers(roles, err);
 }
 
-int network_open(struct network *network, const struct gguf *gguf, struct memory *memory, struct error *err)
+int network_open(struct network *network, const struct gguf *gguf, struct memory *memory,
+                 struct error *err)
 {
     memset(network, 0, sizeof *network);
     network->gguf = gguf;
@@ -214,10 +228,14 @@ int network_open(struct network *network, const struct gguf *gguf, struct memory
     if (hparams_read(gguf, &network->hparams, err) < 0)
         return -1;
     uint32_t n_layers = network->hparams.n_layers;
-    /* Each layer has at least nine tensors: a count beyond that is refused before memory is taken for it. */
+    /* Each layer has at least nine tensors: a count beyond that is refused before memory is taken
+     * for it. */
     if (n_layers > gguf_n_tensors(gguf) / 9)
-        return fail(err, ERROR_FORMAT, "%s: block_count is %u, but there are tensors for %llu at most: blk.%u is missing",
-                    gguf_path(gguf), n_layers, (unsigned long long)(gguf_n_tensors(gguf) / 9), n_layers - 1);
+        return fail(
+            err, ERROR_FORMAT,
+            "%s: block_count is %u, but there are tensors for %llu at most: blk.%u is missing",
+            gguf_path(gguf), n_layers, (unsigned long long)(gguf_n_tensors(gguf) / 9),
+            n_layers - 1);
     struct roles roles = {gguf, network, calloc(gguf_n_tensors(gguf), sizeof(bool))};
     network->layers = calloc(n_layers, sizeof *network->layers);
     int rc = -1;
@@ -234,7 +252,8 @@ int network_open(struct network *network, const struct gguf *gguf, struct memory
 void network_close(struct network *network)
 {
     for (size_t i = 0; i < network->n_residents; i++)
-        memory_free(network->memory, MEMORY_METADATA, network->residents[i].block, network->residents[i].n_bytes);
+        memory_free(network->memory, MEMORY_METADATA, network->residents[i].block,
+                    network->residents[i].n_bytes);
     free(network->residents);
     free(network->layers);
     memset(network, 0, sizeof *network);

@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-/* An upper bound: a decoder layer with an adapter on every matrix, and what comes before and after the layers. */
+/* An upper bound: a decoder layer with an adapter on every matrix, and what comes before and after
+ * the layers. */
 enum { MAX_STEPS_PER_LAYER = 24, MAX_STEPS_AROUND = 8 };
 
 static void push(struct program *program, struct step step)
@@ -11,8 +12,9 @@ static void push(struct program *program, struct step step)
 }
 
 /* y = weight x, preceded by its low-rank A where an adapter gives one. */
-static void push_gemm(struct program *program, uint32_t layer, enum buffer src, const struct weight *weight,
-                      const struct weight *up, enum buffer dst, enum gemm_result result)
+static void push_gemm(struct program *program, uint32_t layer, enum buffer src,
+                      const struct weight *weight, const struct weight *up, enum buffer dst,
+                      enum gemm_result result)
 {
     struct step step = {.layer = layer, .src = src, .weight = weight, .up = up};
     if (weight->lowrank.rank || (up && up->lowrank.rank)) {
@@ -28,16 +30,25 @@ static void push_gemm(struct program *program, uint32_t layer, enum buffer src, 
 
 static void push_norm(struct program *program, uint32_t layer, const float *gamma)
 {
-    push(program, (struct step){.kind = STEP_NORM, .layer = layer, .src = BUFFER_HIDDEN, .dst = BUFFER_INPUT, .gamma = gamma});
+    push(program, (struct step){.kind = STEP_NORM,
+                                .layer = layer,
+                                .src = BUFFER_HIDDEN,
+                                .dst = BUFFER_INPUT,
+                                .gamma = gamma});
 }
 
-static void push_rotate(struct program *program, uint32_t layer, enum buffer heads, uint32_t n_heads, const float *gamma)
+static void push_rotate(struct program *program, uint32_t layer, enum buffer heads,
+                        uint32_t n_heads, const float *gamma)
 {
-    push(program, (struct step){.kind = STEP_ROTATE, .layer = layer, .dst = heads, .n_heads = n_heads, .gamma = gamma});
+    push(
+        program,
+        (struct step){
+            .kind = STEP_ROTATE, .layer = layer, .dst = heads, .n_heads = n_heads, .gamma = gamma});
 }
 
-/* A decoder layer. Keys and values come first, for all rows; in the last layer the rows that are not read out have then done their part and drop out before
- * the query, the output and the feed-forward matrices. */
+/* A decoder layer. Keys and values come first, for all rows; in the last layer the rows that are
+ * not read out have then done their part and drop out before the query, the output and the
+ * feed-forward matrices. */
 static void push_layer(struct program *program, const struct network *network, uint32_t i)
 {
     const struct hparams *h = &network->hparams;
@@ -48,13 +59,17 @@ static void push_layer(struct program *program, const struct network *network, u
     push_gemm(program, i, BUFFER_INPUT, &layer->v, NULL, BUFFER_V, RESULT_STORE);
     push_rotate(program, i, BUFFER_K, h->n_kv_heads, layer->k_norm);
     if (i + 1 == h->n_layers) {
-        push(program, (struct step){.kind = STEP_SELECT, .layer = i, .src = BUFFER_HIDDEN, .dst = BUFFER_HIDDEN});
+        push(program,
+             (struct step){
+                 .kind = STEP_SELECT, .layer = i, .src = BUFFER_HIDDEN, .dst = BUFFER_HIDDEN});
         push_norm(program, i, layer->attention_norm);
     }
     push_gemm(program, i, BUFFER_INPUT, &layer->q, NULL, BUFFER_Q, RESULT_STORE);
     push_rotate(program, i, BUFFER_Q, h->n_heads, layer->q_norm);
-    push(program, (struct step){.kind = STEP_ATTENTION, .layer = i, .src = BUFFER_Q, .dst = BUFFER_Q});
-    push(program, (struct step){.kind = STEP_PACK, .layer = i, .src = BUFFER_Q, .dst = BUFFER_INPUT});
+    push(program,
+         (struct step){.kind = STEP_ATTENTION, .layer = i, .src = BUFFER_Q, .dst = BUFFER_Q});
+    push(program,
+         (struct step){.kind = STEP_PACK, .layer = i, .src = BUFFER_Q, .dst = BUFFER_INPUT});
     push_gemm(program, i, BUFFER_INPUT, &layer->o, NULL, BUFFER_HIDDEN, RESULT_ADD);
 
     push_norm(program, i, layer->ffn_norm);

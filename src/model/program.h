@@ -1,18 +1,20 @@
 #ifndef MODEL_PROGRAM_H
 #define MODEL_PROGRAM_H
-/* A model as a flat list of steps over the rows of a batch. The executor (sweep/) knows steps, not model families: a new
- * family is a new program made of these, or one more kind of step. */
+/* A model as a flat list of steps over the rows of a batch. The executor (sweep/) knows steps, not
+ * model families: a new family is a new program made of these, or one more kind of step. */
 
 #include "model/network.h"
 
 /* Where a step's rows lie. One of each per batch; widths follow from the network. */
 enum buffer {
-    BUFFER_HIDDEN,  /* f32 [rows, n_embd]: the residual stream */
-    BUFFER_INPUT,   /* packed activations: input of the attention's, the gate|up's and the head's matrices */
-    BUFFER_FFN,     /* packed activations: input of the down matrix. Lies over Q, K and V */
-    BUFFER_Q,       /* f32 [rows, n_heads, head_dim]; attention leaves its result in the first value_dim of each head */
-    BUFFER_K,       /* f32 [rows, n_kv_heads, head_dim] */
-    BUFFER_V,       /* f32 [rows, n_kv_heads, value_dim] */
+    BUFFER_HIDDEN, /* f32 [rows, n_embd]: the residual stream */
+    BUFFER_INPUT,  /* packed activations: input of the attention's, the gate|up's and the head's
+                      matrices */
+    BUFFER_FFN,    /* packed activations: input of the down matrix. Lies over Q, K and V */
+    BUFFER_Q, /* f32 [rows, n_heads, head_dim]; attention leaves its result in the first value_dim
+                 of each head */
+    BUFFER_K, /* f32 [rows, n_kv_heads, head_dim] */
+    BUFFER_V, /* f32 [rows, n_kv_heads, value_dim] */
     BUFFER_LOWRANK, /* f32 [rows, lowrank_width] */
 };
 
@@ -50,7 +52,8 @@ struct program {
     size_t n_steps;
 };
 
-int program_make(struct program *program, const struct network *network, struct error *err) MUST_CHECK;
+int program_make(struct program *program, const struct network *network,
+                 struct error *err) MUST_CHECK;
 void program_free(struct program *program);
 
 #endif

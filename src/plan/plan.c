@@ -8,19 +8,20 @@
 
 #define MIB (1024.0 * 1024.0)
 
-/* Rows beyond which more of them gain nothing: several times the T* of any dense model on the disks and cores in reach (design: "Balance"). What memory is then
- * left does more good holding slices. */
+/* Rows beyond which more of them gain nothing: several times the T* of any dense model on the disks
+ * and cores in reach (design: "Balance"). What memory is then left does more good holding slices.
+ */
 #define ENOUGH_ROWS 4096
 
 /* Slices: large enough that their border costs nothing, and smaller only where the budget is. */
-#define MOST_SLICE_BYTES (16u << 20)
+#define MOST_SLICE_BYTES  (16u << 20)
 #define LEAST_SLICE_BYTES (256u << 10)
 
 /* Stacks, buffers of the program, book-keeping of the kernel: what no account names. */
 #define SLACK_BYTES (6u << 20)
 
 #define LEAST_INPUT_BYTES (512u << 10)
-#define MOST_INPUT_BYTES (64u << 20)
+#define MOST_INPUT_BYTES  (64u << 20)
 
 static struct sweep_shape shape_of(const struct plan_input *input, uint32_t n_rows)
 {
@@ -36,12 +37,15 @@ static struct sweep_shape shape_of(const struct plan_input *input, uint32_t n_ro
 /* What one sequence's results take when they are handed out. */
 static uint64_t result_bytes(const struct plan_input *input)
 {
-    return (uint64_t)input->max_tokens * (4ull * input->readout.n_wanted + 8ull * input->readout.n_top + 16);
+    return (uint64_t)input->max_tokens *
+           (4ull * input->readout.n_wanted + 8ull * input->readout.n_top + 16);
 }
 
-/* Everything but pinned slices, with slices of at most [slice_bytes]; [spare_bytes] is what the budget has beyond the least of everything. */
-static int fixed_parts(const struct plan_input *input, uint64_t slice_bytes, uint64_t spare_bytes, uint32_t n_rows,
-                       struct trawl_plan *plan, struct sweep_bytes *bytes, struct slicing *slicing, struct error *err)
+/* Everything but pinned slices, with slices of at most [slice_bytes]; [spare_bytes] is what the
+ * budget has beyond the least of everything. */
+static int fixed_parts(const struct plan_input *input, uint64_t slice_bytes, uint64_t spare_bytes,
+                       uint32_t n_rows, struct trawl_plan *plan, struct sweep_bytes *bytes,
+                       struct slicing *slicing, struct error *err)
 {
     struct sweep_shape shape = shape_of(input, n_rows);
     if (sweep_measure(&shape, bytes, err) < 0 ||
@@ -50,9 +54,11 @@ static int fixed_parts(const struct plan_input *input, uint64_t slice_bytes, uin
     struct stream_ring ring = stream_ring_bytes(slicing->slices, slicing->n_slices);
     plan->process_bytes = input->process_bytes + SLACK_BYTES;
     plan->model_bytes = input->model_bytes;
-    /* Half of what is to spare, but three slices at least: one in use, one that has come, one that is being read. */
+    /* Half of what is to spare, but three slices at least: one in use, one that has come, one that
+     * is being read. */
     uint64_t ring_share = max_size(round_down(spare_bytes / 2, FILE_ALIGN), 3 * ring.least_bytes);
-    plan->ring_bytes = spare_bytes ? min_size(ring.recommended_bytes, ring_share) : ring.least_bytes;
+    plan->ring_bytes =
+        spare_bytes ? min_size(ring.recommended_bytes, ring_share) : ring.least_bytes;
     plan->scratch_bytes = bytes->scratch + ROWS_BUFFER_BYTES + result_bytes(input);
     plan->rows_bytes = bytes->rows;
     plan->input_bytes = min_size(LEAST_INPUT_BYTES + spare_bytes / 8, MOST_INPUT_BYTES);
@@ -64,12 +70,14 @@ static int fixed_parts(const struct plan_input *input, uint64_t slice_bytes, uin
 
 static uint64_t sum(const struct trawl_plan *plan)
 {
-    return plan->process_bytes + plan->model_bytes + plan->ring_bytes + plan->scratch_bytes + plan->rows_bytes +
-           plan->input_bytes;
+    return plan->process_bytes + plan->model_bytes + plan->ring_bytes + plan->scratch_bytes +
+           plan->rows_bytes + plan->input_bytes;
 }
 
-/* The most comfortable slices and ring that leave room for the least rows; the least of all sets plan->least_bytes. */
-static int choose_slices(const struct plan_input *input, struct trawl_plan *plan, struct slicing *slicing, struct error *err)
+/* The most comfortable slices and ring that leave room for the least rows; the least of all sets
+ * plan->least_bytes. */
+static int choose_slices(const struct plan_input *input, struct trawl_plan *plan,
+                         struct slicing *slicing, struct error *err)
 {
     struct sweep_bytes bytes;
     if (fixed_parts(input, LEAST_SLICE_BYTES, 0, plan->least_rows, plan, &bytes, slicing, err) < 0)
@@ -78,22 +86,28 @@ static int choose_slices(const struct plan_input *input, struct trawl_plan *plan
     if (plan->least_bytes > input->memory_bytes) {
         slicing_free(slicing);
         return fail(err, ERROR_LIMIT,
-                    "a memory budget of %.2f MiB is too small: the least that would do is %.2f MiB (program %.1f, model %.1f, "
-                    "slices %.1f, threads %.1f, %u rows %.1f, input %.1f); give --memory %.0fM or a smaller --window",
-                    (double)input->memory_bytes / MIB, (double)plan->least_bytes / MIB, (double)plan->process_bytes / MIB,
-                    (double)plan->model_bytes / MIB, (double)plan->ring_bytes / MIB, (double)plan->scratch_bytes / MIB,
-                    plan->n_rows, (double)plan->rows_bytes / MIB, (double)plan->input_bytes / MIB,
+                    "a memory budget of %.2f MiB is too small: the least that would do is %.2f MiB "
+                    "(program %.1f, model %.1f, "
+                    "slices %.1f, threads %.1f, %u rows %.1f, input %.1f); give --memory %.0fM or "
+                    "a smaller --window",
+                    (double)input->memory_bytes / MIB, (double)plan->least_bytes / MIB,
+                    (double)plan->process_bytes / MIB, (double)plan->model_bytes / MIB,
+                    (double)plan->ring_bytes / MIB, (double)plan->scratch_bytes / MIB, plan->n_rows,
+                    (double)plan->rows_bytes / MIB, (double)plan->input_bytes / MIB,
                     (double)plan->least_bytes / MIB + 1.0);
     }
     uint64_t spare = input->memory_bytes - plan->least_bytes;
-    for (uint64_t slice_bytes = MOST_SLICE_BYTES; spare > 0 && slice_bytes >= LEAST_SLICE_BYTES; slice_bytes /= 2) {
+    for (uint64_t slice_bytes = MOST_SLICE_BYTES; spare > 0 && slice_bytes >= LEAST_SLICE_BYTES;
+         slice_bytes /= 2) {
         struct trawl_plan tried = *plan;
         struct slicing larger;
-        if (fixed_parts(input, slice_bytes, spare, plan->least_rows, &tried, &bytes, &larger, err) < 0) {
+        if (fixed_parts(input, slice_bytes, spare, plan->least_rows, &tried, &bytes, &larger, err) <
+            0) {
             slicing_free(slicing);
             return -1;
         }
-        if (sum(&tried) <= input->memory_bytes && tried.ring_bytes <= max_size(spare / 2, plan->ring_bytes)) {
+        if (sum(&tried) <= input->memory_bytes &&
+            tried.ring_bytes <= max_size(spare / 2, plan->ring_bytes)) {
             slicing_free(slicing);
             *slicing = larger;
             *plan = tried;
@@ -112,7 +126,8 @@ static void choose_rows(const struct plan_input *input, struct trawl_plan *plan)
     uint64_t spare = input->memory_bytes - sum(plan);
     uint64_t fit = plan->least_rows + spare / plan->bytes_per_row;
     uint32_t n_rows = fit < wanted ? (uint32_t)fit : wanted;
-    for (;; n_rows -= n_rows / 64 + 1) { /* rounding and the tables' powers of two can make it a little more than per_row says */
+    for (;; n_rows -= n_rows / 64 + 1) { /* rounding and the tables' powers of two can make it a
+                                            little more than per_row says */
         struct sweep_shape shape = shape_of(input, n_rows);
         struct sweep_bytes bytes;
         struct error ignored;
@@ -129,7 +144,8 @@ static void choose_rows(const struct plan_input *input, struct trawl_plan *plan)
     }
 }
 
-int plan_make(const struct plan_input *input, struct trawl_plan *plan, struct slicing *slicing, struct error *err)
+int plan_make(const struct plan_input *input, struct trawl_plan *plan, struct slicing *slicing,
+              struct error *err)
 {
     struct slicing own;
     if (!slicing)
@@ -139,18 +155,24 @@ int plan_make(const struct plan_input *input, struct trawl_plan *plan, struct sl
     plan->n_threads = input->n_threads;
     plan->cpu = input->kernels->level->name;
     plan->reader = input->reader_name;
-    snprintf(plan->numerics, sizeof plan->numerics, "%s-%s", input->exact ? "f32" : "int8-rotated", plan->cpu);
+    snprintf(plan->numerics, sizeof plan->numerics, "%s-%s", input->exact ? "f32" : "int8-rotated",
+             plan->cpu);
     plan->least_rows = input->max_tokens;
     if (input->n_rows && input->n_rows < plan->least_rows)
-        return fail(err, ERROR_LIMIT, "--rows %u cannot hold one window of %u rows (document and prompt); give --rows %u or a smaller --window",
+        return fail(err, ERROR_LIMIT,
+                    "--rows %u cannot hold one window of %u rows (document and prompt); give "
+                    "--rows %u or a smaller --window",
                     input->n_rows, plan->least_rows, plan->least_rows);
     if (choose_slices(input, plan, slicing, err) < 0)
         return -1;
     choose_rows(input, plan);
     if (input->n_rows && plan->n_rows < input->n_rows) {
         slicing_free(slicing);
-        return fail(err, ERROR_LIMIT, "--rows %u does not fit a memory budget of %.1f MiB: %u rows do, at %u bytes each; give --rows %u or more --memory", input->n_rows,
-                    (double)input->memory_bytes / MIB, plan->n_rows, plan->bytes_per_row, plan->n_rows);
+        return fail(err, ERROR_LIMIT,
+                    "--rows %u does not fit a memory budget of %.1f MiB: %u rows do, at %u bytes "
+                    "each; give --rows %u or more --memory",
+                    input->n_rows, (double)input->memory_bytes / MIB, plan->n_rows,
+                    plan->bytes_per_row, plan->n_rows);
     }
     if (input->memory_bytes - sum(plan) + plan->ring_bytes >= slicing->total_bytes)
         plan->ring_bytes = 0; /* every slice may stay: there is nothing to read ahead */

@@ -3,8 +3,9 @@
 #include "base/clock.h"
 #include "base/size.h"
 
-int probe_read_rate(const struct file *file, const struct reader_ops *reader, uint64_t n_bytes, uint32_t request_bytes,
-                    int in_flight, struct memory *memory, double *rate, struct error *err)
+int probe_read_rate(const struct file *file, const struct reader_ops *reader, uint64_t n_bytes,
+                    uint32_t request_bytes, int in_flight, struct memory *memory, double *rate,
+                    struct error *err)
 {
     *rate = 0.0;
     uint64_t round_bytes = (uint64_t)in_flight * request_bytes;
@@ -23,7 +24,9 @@ int probe_read_rate(const struct file *file, const struct reader_ops *reader, ui
         if (n_submitted >= (uint64_t)in_flight) {
             rc = reader->wait(state, true, &completion, err) < 0 ? -1 : 0;
             if (rc == 0 && completion.result < 0)
-                rc = fail_errno(err, ERROR_IO, (int)-completion.result, "%s: cannot read; check the disk, or copy the file to another", file->path);
+                rc = fail_errno(err, ERROR_IO, (int)-completion.result,
+                                "%s: cannot read; check the disk, or copy the file to another",
+                                file->path);
             n_done++;
         }
         if (rc == 0 && n_submitted < n_requests) {
@@ -35,7 +38,8 @@ int probe_read_rate(const struct file *file, const struct reader_ops *reader, ui
             break;
         }
     }
-    for (struct reader_completion rest; n_done < n_submitted; n_done++) { /* after an error: nothing may be in flight */
+    for (struct reader_completion rest; n_done < n_submitted;
+         n_done++) { /* after an error: nothing may be in flight */
         struct error ignored;
         if (reader->wait(state, true, &rest, &ignored) < 0)
             break;

@@ -1,6 +1,7 @@
-/* Matrices: slices of weights times all rows. One work item is a piece of a slice's outputs: its weights are unpacked once into the worker's own panels and then
- * multiplied with every row, so workers share nothing but the activations. Three layers, kept apart: unpacking (formats), products (the micro-kernel and its cache
- * blocking), and where results go. */
+/* Matrices: slices of weights times all rows. One work item is a piece of a slice's outputs: its
+ * weights are unpacked once into the worker's own panels and then multiplied with every row, so
+ * workers share nothing but the activations. Three layers, kept apart: unpacking (formats),
+ * products (the micro-kernel and its cache blocking), and where results go. */
 
 #include "base/size.h"
 #include "sweep/steps.h"
@@ -8,7 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Inputs multiplied before the next panel is taken: a tile of activations of that length stays in the first-level cache. */
+/* Inputs multiplied before the next panel is taken: a tile of activations of that length stays in
+ * the first-level cache. */
 #define K_CHUNK 1024
 /* Panels gone through per tile: together with K_CHUNK they stay in the second-level cache. */
 #define PANELS_PER_BLOCK 4
@@ -31,11 +33,15 @@ struct gemm_job {
     struct quant_layout layout;
 };
 
-/* ---- Unpacking -------------------------------------------------------------------------------------------------------- */
+/* ---- Unpacking
+ * --------------------------------------------------------------------------------------------------------
+ */
 
-/* One group of inputs of up to nr outputs -> one group of a panel. Returns false for NaN or infinite weights. */
-static bool unpack_group_q8(const struct gemm_job *job, struct scratch *scratch, const struct operand *operand,
-                            uint32_t row, int n_rows, uint32_t g, const struct panel_q8 *panel)
+/* One group of inputs of up to nr outputs -> one group of a panel. Returns false for NaN or
+ * infinite weights. */
+static bool unpack_group_q8(const struct gemm_job *job, struct scratch *scratch,
+                            const struct operand *operand, uint32_t row, int n_rows, uint32_t g,
+                            const struct panel_q8 *panel)
 {
     const struct kernels *kernels = job->sweep->shape.kernels;
     const struct tensor_type_info *info = tensor_type_info(operand->type);
@@ -45,21 +51,25 @@ static bool unpack_group_q8(const struct gemm_job *job, struct scratch *scratch,
     size_t nr = (size_t)kernels->shape.nr;
     bool finite = true;
     for (int r = 0; r < n_rows; r++) {
-        const uint8_t *blocks = operand->rows + (row + (uint32_t)r) * operand->row_bytes + tensor_row_bytes(info, first);
+        const uint8_t *blocks = operand->rows + (row + (uint32_t)r) * operand->row_bytes +
+                                tensor_row_bytes(info, first);
         kernels->dequant[operand->type](blocks, scratch->floats, n);
-        finite &= kernels->quantize_row(&one, scratch->floats, scratch->q + (size_t)r * group, scratch->q_scales + r);
+        finite &= kernels->quantize_row(&one, scratch->floats, scratch->q + (size_t)r * group,
+                                        scratch->q_scales + r);
     }
-    struct panel_q8 part = {panel->w + (size_t)first * nr, panel->scales + g * nr, panel->start + g * nr};
+    struct panel_q8 part = {panel->w + (size_t)first * nr, panel->scales + g * nr,
+                            panel->start + g * nr};
     kernels->pack_panel_q8(&one, n_rows, scratch->q, scratch->q_scales, &part);
     return finite;
 }
 
-static struct panel_q8 panel_at(const struct gemm_job *job, const struct scratch *scratch, size_t panel)
+static struct panel_q8 panel_at(const struct gemm_job *job, const struct scratch *scratch,
+                                size_t panel)
 {
     size_t nr = (size_t)job->sweep->shape.kernels->shape.nr;
     size_t groups = panel * nr * job->layout.n_groups;
-    return (struct panel_q8){scratch->panel_q + panel * nr * job->layout.k_pad, scratch->panel_scales + groups,
-                             scratch->panel_start + groups};
+    return (struct panel_q8){scratch->panel_q + panel * nr * job->layout.k_pad,
+                             scratch->panel_scales + groups, scratch->panel_start + groups};
 }
 
 static bool all_finite(const float *x, size_t n)
@@ -74,8 +84,8 @@ static bool all_finite(const float *x, size_t n)
     return largest != 0x7f800000u;
 }
 
-static bool unpack_floats(const struct gemm_job *job, struct scratch *scratch, const struct operand *operand,
-                          uint32_t row, int n_rows, float *panel)
+static bool unpack_floats(const struct gemm_job *job, struct scratch *scratch,
+                          const struct operand *operand, uint32_t row, int n_rows, float *panel)
 {
     const struct kernels *kernels = job->sweep->shape.kernels;
     const struct tensor_type_info *info = tensor_type_info(operand->type);
@@ -87,7 +97,8 @@ static bool unpack_floats(const struct gemm_job *job, struct scratch *scratch, c
     for (int r = 0; r < n_rows; r++)
         for (uint32_t first = 0; first < k; first += 256) { /* every block length divides 256 */
             uint32_t n = k - first < 256 ? k - first : 256;
-            const uint8_t *blocks = operand->rows + (row + (uint32_t)r) * operand->row_bytes + tensor_row_bytes(info, first);
+            const uint8_t *blocks = operand->rows + (row + (uint32_t)r) * operand->row_bytes +
+                                    tensor_row_bytes(info, first);
             kernels->dequant[operand->type](blocks, scratch->floats, n);
             finite &= all_finite(scratch->floats, n);
             for (uint32_t i = 0; i < n; i++)
@@ -97,8 +108,8 @@ static bool unpack_floats(const struct gemm_job *job, struct scratch *scratch, c
 }
 
 /* Outputs [first, first + n) of one operand -> panels from number [panel] on. Returns how many. */
-static size_t unpack(const struct gemm_job *job, struct scratch *scratch, const struct operand *operand,
-                     uint32_t first, uint32_t n, size_t panel)
+static size_t unpack(const struct gemm_job *job, struct scratch *scratch,
+                     const struct operand *operand, uint32_t first, uint32_t n, size_t panel)
 {
     size_t nr = (size_t)job->sweep->shape.kernels->shape.nr, n_panels = div_up(n, nr);
     bool finite = true;
@@ -106,7 +117,8 @@ static size_t unpack(const struct gemm_job *job, struct scratch *scratch, const 
         uint32_t row = first + (uint32_t)(p * nr);
         int n_rows = (int)min_size(nr, n - p * nr);
         if (job->sweep->shape.exact) {
-            finite &= unpack_floats(job, scratch, operand, row, n_rows, scratch->panel_x + (panel + p) * nr * job->layout.k);
+            finite &= unpack_floats(job, scratch, operand, row, n_rows,
+                                    scratch->panel_x + (panel + p) * nr * job->layout.k);
         } else {
             struct panel_q8 to = panel_at(job, scratch, panel + p);
             for (uint32_t g = 0; g < job->layout.n_groups; g++)
@@ -118,11 +130,14 @@ static size_t unpack(const struct gemm_job *job, struct scratch *scratch, const 
     return n_panels;
 }
 
-/* ---- Products ---------------------------------------------------------------------------------------------------------- */
+/* ---- Products
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /* Tiles [tile, tile + n_tiles) times panels [0, n_panels), inputs [k0, k1) -> products. */
-static void multiply_block(const struct gemm_job *job, struct scratch *scratch, size_t tile, size_t n_tiles,
-                           size_t first_panel, size_t n_panels, size_t stride, uint32_t k0, uint32_t k1)
+static void multiply_block(const struct gemm_job *job, struct scratch *scratch, size_t tile,
+                           size_t n_tiles, size_t first_panel, size_t n_panels, size_t stride,
+                           uint32_t k0, uint32_t k1)
 {
     const struct kernels *kernels = job->sweep->shape.kernels;
     const struct packed *input = sweep_packed(job->sweep, job->step->src);
@@ -134,37 +149,49 @@ static void multiply_block(const struct gemm_job *job, struct scratch *scratch, 
             if (job->sweep->shape.exact) {
                 struct gemm_f32_args args = {.a = input->x + (tile + t) * mr * layout->k,
                                              .w = scratch->panel_x + p * nr * layout->k,
-                                             .k0 = k0, .k1 = k1, .c = c, .ldc = stride, .first = k0 == 0};
+                                             .k0 = k0,
+                                             .k1 = k1,
+                                             .c = c,
+                                             .ldc = stride,
+                                             .first = k0 == 0};
                 kernels->gemm_f32(&args);
             } else {
                 struct gemm_q8_args args = {.layout = layout,
                                             .a = input->q + (tile + t) * mr * layout->k_pad,
-                                            .a_scales = input->scales + (tile + t) * mr * layout->n_groups,
+                                            .a_scales =
+                                                input->scales + (tile + t) * mr * layout->n_groups,
                                             .panel = panel_at(job, scratch, p),
-                                            .g0 = k0 / layout->group, .g1 = k1 / layout->group,
-                                            .c = c, .ldc = stride, .first = k0 == 0};
+                                            .g0 = k0 / layout->group,
+                                            .g1 = k1 / layout->group,
+                                            .c = c,
+                                            .ldc = stride,
+                                            .first = k0 == 0};
                 kernels->gemm_q8(&args);
             }
         }
 }
 
-static void multiply(const struct gemm_job *job, struct scratch *scratch, size_t tile, size_t n_tiles,
-                     size_t n_panels, size_t stride)
+static void multiply(const struct gemm_job *job, struct scratch *scratch, size_t tile,
+                     size_t n_tiles, size_t n_panels, size_t stride)
 {
     const struct quant_layout *layout = &job->layout;
     uint32_t k_end = job->sweep->shape.exact ? layout->k : layout->k_pad;
-    uint32_t chunk = job->sweep->shape.exact ? K_CHUNK / 4 : (uint32_t)round_down(K_CHUNK, layout->group);
+    uint32_t chunk =
+        job->sweep->shape.exact ? K_CHUNK / 4 : (uint32_t)round_down(K_CHUNK, layout->group);
     for (uint32_t k = 0; k < k_end; k += chunk)
         for (size_t p = 0; p < n_panels; p += PANELS_PER_BLOCK)
-            multiply_block(job, scratch, tile, n_tiles, p, min_size(PANELS_PER_BLOCK, n_panels - p), stride, k,
-                           k_end - k < chunk ? k_end : k + chunk);
+            multiply_block(job, scratch, tile, n_tiles, p, min_size(PANELS_PER_BLOCK, n_panels - p),
+                           stride, k, k_end - k < chunk ? k_end : k + chunk);
 }
 
-/* ---- Where results go ---------------------------------------------------------------------------------------------------- */
+/* ---- Where results go
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-/* One row of products gets bias and low-rank terms: y += b + sum over ranks of t[r] * B[r]. [t] is this row of LOWRANK, past other operands' ranks. */
-static void finish_row(const struct gemm_job *job, const struct weight *weight, const float *t, uint32_t first,
-                       uint32_t n, float *y)
+/* One row of products gets bias and low-rank terms: y += b + sum over ranks of t[r] * B[r]. [t] is
+ * this row of LOWRANK, past other operands' ranks. */
+static void finish_row(const struct gemm_job *job, const struct weight *weight, const float *t,
+                       uint32_t first, uint32_t n, float *y)
 {
     axpy_fn *axpy = job->sweep->shape.kernels->axpy;
     if (weight->bias)
@@ -179,8 +206,8 @@ static const float *lowrank_row(const struct sweep *sweep, size_t row)
 }
 
 /* Products of rows [row, row + n_rows) and outputs [first, first + n): stored or added to dst. */
-static void put_rows(const struct gemm_job *job, struct scratch *scratch, size_t row, size_t n_rows, size_t stride,
-                     uint32_t first, uint32_t n)
+static void put_rows(const struct gemm_job *job, struct scratch *scratch, size_t row, size_t n_rows,
+                     size_t stride, uint32_t first, uint32_t n)
 {
     struct sweep *sweep = job->sweep;
     const struct weight *weight = job->step->weight;
@@ -198,8 +225,8 @@ static void put_rows(const struct gemm_job *job, struct scratch *scratch, size_t
 }
 
 /* Gate and up side by side -> packed input of the down matrix, a group of its columns at once. */
-static void put_swiglu(const struct gemm_job *job, struct scratch *scratch, size_t row, size_t n_rows, size_t stride,
-                       size_t up_column, uint32_t first, uint32_t n)
+static void put_swiglu(const struct gemm_job *job, struct scratch *scratch, size_t row,
+                       size_t n_rows, size_t stride, size_t up_column, uint32_t first, uint32_t n)
 {
     struct sweep *sweep = job->sweep;
     const struct kernels *kernels = sweep->shape.kernels;
@@ -214,18 +241,21 @@ static void put_swiglu(const struct gemm_job *job, struct scratch *scratch, size
     size_t mr = (size_t)kernels->shape.mr;
     bool finite = true;
     for (size_t i = 0; i < n_rows; i += mr)
-        finite &= pack_columns(sweep, scratch, sweep_packed(sweep, job->step->dst), gate->n, (row + i) / mr,
-                               (int)min_size(mr, n_rows - i), scratch->products + i * stride, stride, first, n);
+        finite &= pack_columns(sweep, scratch, sweep_packed(sweep, job->step->dst), gate->n,
+                               (row + i) / mr, (int)min_size(mr, n_rows - i),
+                               scratch->products + i * stride, stride, first, n);
     if (!finite)
         atomic_store(&sweep->bad_values, "feed-forward");
 }
 
-static void read_rows(const struct gemm_job *job, struct scratch *scratch, int worker, size_t row, size_t n_rows,
-                      size_t stride, uint32_t first, uint32_t n)
+static void read_rows(const struct gemm_job *job, struct scratch *scratch, int worker, size_t row,
+                      size_t n_rows, size_t stride, uint32_t first, uint32_t n)
 {
     for (size_t i = 0; i < n_rows; i++)
-        finish_row(job, job->step->weight, lowrank_row(job->sweep, row + i), first, n, scratch->products + i * stride);
-    head_reduce(job->sweep, worker, (uint32_t)row, (uint32_t)n_rows, first, n, scratch->products, stride);
+        finish_row(job, job->step->weight, lowrank_row(job->sweep, row + i), first, n,
+                   scratch->products + i * stride);
+    head_reduce(job->sweep, worker, (uint32_t)row, (uint32_t)n_rows, first, n, scratch->products,
+                stride);
 }
 
 static void gemm_item(void *arg, size_t item, int worker)
@@ -258,7 +288,8 @@ static void gemm_item(void *arg, size_t item, int worker)
 static struct operand streamed(const struct weight *weight, const uint8_t *data)
 {
     return (struct operand){data, weight->tensor->type,
-                            tensor_row_bytes(tensor_type_info(weight->tensor->type), weight->k), weight};
+                            tensor_row_bytes(tensor_type_info(weight->tensor->type), weight->k),
+                            weight};
 }
 
 int step_gemm(struct sweep *sweep, const struct step *step, struct error *err)
@@ -289,7 +320,8 @@ int step_gemm(struct sweep *sweep, const struct step *step, struct error *err)
     return step->result == RESULT_READ ? head_finish(sweep, err) : 0;
 }
 
-/* ---- Low-rank terms: the small matrix A, resident, times all rows ------------------------------------------------------------ */
+/* ---- Low-rank terms: the small matrix A, resident, times all rows
+ * ------------------------------------------------------------ */
 
 /* Items are runs of rows, since A has few outputs: every worker unpacks it for itself. */
 static void lowrank_item(void *arg, size_t item, int worker)
@@ -298,15 +330,16 @@ static void lowrank_item(void *arg, size_t item, int worker)
     struct sweep *sweep = job->sweep;
     struct scratch *scratch = &sweep->scratch[worker];
     size_t mr = (size_t)sweep->shape.kernels->shape.mr, nr = (size_t)sweep->shape.kernels->shape.nr;
-    size_t row = item * SWEEP_ROW_CHUNK, n_rows = min_size(SWEEP_ROW_CHUNK, sweep->active->n_rows - row);
+    size_t row = item * SWEEP_ROW_CHUNK,
+           n_rows = min_size(SWEEP_ROW_CHUNK, sweep->active->n_rows - row);
     size_t width = sweep->shape.network->lowrank_width;
     for (uint32_t at = 0; at < job->n; at += job->piece) {
         uint32_t n = (uint32_t)min_size(job->piece, job->n - at);
         size_t n_panels = unpack(job, scratch, &job->operands[0], at, n, 0);
         multiply(job, scratch, row / mr, div_up(n_rows, mr), n_panels, n_panels * nr);
         for (size_t i = 0; i < n_rows; i++)
-            memcpy(sweep->lowrank + (row + i) * width + job->first + at, scratch->products + i * n_panels * nr,
-                   n * sizeof(float));
+            memcpy(sweep->lowrank + (row + i) * width + job->first + at,
+                   scratch->products + i * n_panels * nr, n * sizeof(float));
     }
 }
 
@@ -317,7 +350,8 @@ int step_lowrank(struct sweep *sweep, const struct step *step, struct error *err
     uint32_t column = 0;
     for (int w = 0; w < (step->up ? 2 : 1); w++) {
         const struct weight *weight = weights[w];
-        struct operand a = {(const uint8_t *)weight->lowrank.a, TENSOR_F32, (uint64_t)weight->k * sizeof(float), weight};
+        struct operand a = {(const uint8_t *)weight->lowrank.a, TENSOR_F32,
+                            (uint64_t)weight->k * sizeof(float), weight};
         struct gemm_job job = {.sweep = sweep,
                                .step = step,
                                .operands = {a},
@@ -327,7 +361,8 @@ int step_lowrank(struct sweep *sweep, const struct step *step, struct error *err
                                .piece = sweep->bytes.piece,
                                .layout = quant_layout(weight->k)};
         if (job.n)
-            parallel_for(sweep->pool, div_up(sweep->active->n_rows, SWEEP_ROW_CHUNK), lowrank_item, &job);
+            parallel_for(sweep->pool, div_up(sweep->active->n_rows, SWEEP_ROW_CHUNK), lowrank_item,
+                         &job);
         column += job.n;
     }
     return 0;

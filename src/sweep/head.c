@@ -1,5 +1,7 @@
-/* Read-out: logits come in pieces of the vocabulary, in any order, and are reduced at once to what is wanted of each row; all of a row's logits never exist.
- * The sum of exponentials is kept for fixed blocks of the vocabulary and added up at the end in their order, so that it does not depend on slices or threads. */
+/* Read-out: logits come in pieces of the vocabulary, in any order, and are reduced at once to what
+ * is wanted of each row; all of a row's logits never exist. The sum of exponentials is kept for
+ * fixed blocks of the vocabulary and added up at the end in their order, so that it does not depend
+ * on slices or threads. */
 
 #include "base/size.h"
 #include "sweep/steps.h"
@@ -28,7 +30,8 @@ void head_begin(struct sweep *sweep)
         for (uint32_t row = 0; row < batch->n_rows; row++) {
             uint32_t parent = batch->parent[row];
             if (parent != ROW_NONE && batch->read_out[parent])
-                sweep->wishes[sweep->n_wishes++] = (struct wish){batch->token[row], batch->readout_index[parent], row};
+                sweep->wishes[sweep->n_wishes++] =
+                    (struct wish){batch->token[row], batch->readout_index[parent], row};
         }
         qsort(sweep->wishes, sweep->n_wishes, sizeof *sweep->wishes, compare_wishes);
     }
@@ -71,8 +74,8 @@ static uint32_t first_wish(const struct sweep *sweep, int64_t token)
     return low;
 }
 
-void head_reduce(struct sweep *sweep, int worker, uint32_t first_row, uint32_t n_rows, uint32_t first_output,
-                 uint32_t n_outputs, const float *logits, size_t stride)
+void head_reduce(struct sweep *sweep, int worker, uint32_t first_row, uint32_t n_rows,
+                 uint32_t first_output, uint32_t n_outputs, const float *logits, size_t stride)
 {
     const struct readout *readout = &sweep->shape.readout;
     struct scratch *scratch = &sweep->scratch[worker];
@@ -89,14 +92,16 @@ void head_reduce(struct sweep *sweep, int worker, uint32_t first_row, uint32_t n
         }
         if (readout->n_top)
             for (uint32_t j = 0; j < n_outputs; j++)
-                offer(scratch->top + index * readout->n_top, scratch->top_ids + index * readout->n_top,
-                      &scratch->n_top[index], readout->n_top, row[j], (int32_t)(first_output + j));
+                offer(scratch->top + index * readout->n_top,
+                      scratch->top_ids + index * readout->n_top, &scratch->n_top[index],
+                      readout->n_top, row[j], (int32_t)(first_output + j));
     }
     for (uint32_t w = first_wish(sweep, first_output);
          w < sweep->n_wishes && (uint32_t)sweep->wishes[w].token < first_output + n_outputs; w++) {
         const struct wish *wish = &sweep->wishes[w];
         if (wish->readout >= first_row && wish->readout < first_row + n_rows)
-            sweep->next[wish->row] = logits[(wish->readout - first_row) * stride + (uint32_t)wish->token - first_output];
+            sweep->next[wish->row] =
+                logits[(wish->readout - first_row) * stride + (uint32_t)wish->token - first_output];
     }
 }
 
@@ -121,7 +126,8 @@ static void merge_top(struct sweep *sweep, size_t index, double log_total)
     for (int w = 0; w < sweep->shape.n_threads; w++) {
         const struct scratch *scratch = &sweep->scratch[w];
         for (uint32_t i = 0; i < scratch->n_top[index]; i++)
-            offer(top, ids, &n, n_top, scratch->top[index * n_top + i], scratch->top_ids[index * n_top + i]);
+            offer(top, ids, &n, n_top, scratch->top[index * n_top + i],
+                  scratch->top_ids[index * n_top + i]);
     }
     for (uint32_t i = 0; i < n; i++)
         top[i] = (float)(top[i] - log_total);
@@ -134,9 +140,12 @@ int head_finish(struct sweep *sweep, struct error *err)
     for (uint32_t index = 0; index < batch->n_readouts; index++) {
         double log_total = log_sum(sweep, index);
         if (!isfinite(log_total))
-            return fail(err, ERROR_FORMAT, "%s: %s: the logits are NaN or infinite: the file is damaged (download it again)",
-                        gguf_path(sweep->shape.network->gguf), sweep->shape.network->head.tensor->name);
-        /* Kept for the wishes. The place belongs to a row that has had its turn: index / blocks <= index. */
+            return fail(
+                err, ERROR_FORMAT,
+                "%s: %s: the logits are NaN or infinite: the file is damaged (download it again)",
+                gguf_path(sweep->shape.network->gguf), sweep->shape.network->head.tensor->name);
+        /* Kept for the wishes. The place belongs to a row that has had its turn: index / blocks <=
+         * index. */
         sweep->block_max[index] = (float)log_total;
         for (uint32_t w = 0; w < readout->n_wanted; w++) {
             float *logit = &sweep->wanted[(size_t)index * readout->n_wanted + w];

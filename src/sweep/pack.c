@@ -8,8 +8,8 @@ static struct quant_layout one_group(const struct quant_layout *layout)
     return (struct quant_layout){layout->group, layout->group, layout->group, 1};
 }
 
-static void pack_floats(const struct sweep *sweep, float *tile, int n_rows, const float *rows, size_t stride,
-                        uint32_t first, uint32_t n)
+static void pack_floats(const struct sweep *sweep, float *tile, int n_rows, const float *rows,
+                        size_t stride, uint32_t first, uint32_t n)
 {
     int mr = sweep->shape.kernels->shape.mr;
     for (uint32_t k = 0; k < n; k++)
@@ -17,8 +17,8 @@ static void pack_floats(const struct sweep *sweep, float *tile, int n_rows, cons
             tile[(size_t)(first + k) * mr + r] = r < n_rows ? rows[(size_t)r * stride + k] : 0.0f;
 }
 
-bool pack_rows(const struct sweep *sweep, struct scratch *scratch, const struct packed *packed, uint32_t k,
-               size_t tile, int n_rows, const float *rows, size_t stride)
+bool pack_rows(const struct sweep *sweep, struct scratch *scratch, const struct packed *packed,
+               uint32_t k, size_t tile, int n_rows, const float *rows, size_t stride)
 {
     const struct kernels *kernels = sweep->shape.kernels;
     size_t mr = (size_t)kernels->shape.mr;
@@ -29,15 +29,18 @@ bool pack_rows(const struct sweep *sweep, struct scratch *scratch, const struct 
     struct quant_layout layout = quant_layout(k);
     bool finite = true;
     for (int r = 0; r < n_rows; r++)
-        finite &= kernels->quantize_row(&layout, rows + (size_t)r * stride, scratch->q + (size_t)r * layout.k_pad,
+        finite &= kernels->quantize_row(&layout, rows + (size_t)r * stride,
+                                        scratch->q + (size_t)r * layout.k_pad,
                                         scratch->q_scales + (size_t)r * layout.n_groups);
-    kernels->pack_tile_q8(&layout, n_rows, scratch->q, scratch->q_scales, packed->q + tile * mr * layout.k_pad,
+    kernels->pack_tile_q8(&layout, n_rows, scratch->q, scratch->q_scales,
+                          packed->q + tile * mr * layout.k_pad,
                           packed->scales + tile * mr * layout.n_groups);
     return finite;
 }
 
-bool pack_columns(const struct sweep *sweep, struct scratch *scratch, const struct packed *packed, uint32_t k,
-                  size_t tile, int n_rows, const float *rows, size_t stride, uint32_t first, uint32_t n)
+bool pack_columns(const struct sweep *sweep, struct scratch *scratch, const struct packed *packed,
+                  uint32_t k, size_t tile, int n_rows, const float *rows, size_t stride,
+                  uint32_t first, uint32_t n)
 {
     const struct kernels *kernels = sweep->shape.kernels;
     size_t mr = (size_t)kernels->shape.mr;
@@ -50,8 +53,9 @@ bool pack_columns(const struct sweep *sweep, struct scratch *scratch, const stru
     size_t g = first / layout.group;
     bool finite = true;
     for (int r = 0; r < n_rows; r++)
-        finite &= kernels->quantize_row(&group, rows + (size_t)r * stride, scratch->q + (size_t)r * layout.group,
-                                        scratch->q_scales + r);
+        finite &=
+            kernels->quantize_row(&group, rows + (size_t)r * stride,
+                                  scratch->q + (size_t)r * layout.group, scratch->q_scales + r);
     kernels->pack_tile_q8(&group, n_rows, scratch->q, scratch->q_scales,
                           packed->q + tile * mr * layout.k_pad + g * layout.group * mr,
                           packed->scales + tile * mr * layout.n_groups + g * mr);

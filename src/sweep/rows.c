@@ -19,7 +19,8 @@ static void flag_bad(struct sweep *sweep, const char *where)
     atomic_store(&sweep->bad_values, where);
 }
 
-/* ---- Embedding: distinct ids, ascending, from disk ---------------------------------------------------------------- */
+/* ---- Embedding: distinct ids, ascending, from disk
+ * ---------------------------------------------------------------- */
 
 static bool token_before(const int32_t *token, uint32_t a, uint32_t b)
 {
@@ -40,7 +41,8 @@ static void sink(const int32_t *token, uint32_t *order, uint32_t root, uint32_t 
     order[root] = row;
 }
 
-/* Rows by token, then by number. A heap sort: qsort takes no context, and takes memory that no plan knows of. */
+/* Rows by token, then by number. A heap sort: qsort takes no context, and takes memory that no plan
+ * knows of. */
 static void sort_rows(const int32_t *token, uint32_t *order, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
@@ -57,7 +59,7 @@ static void sort_rows(const int32_t *token, uint32_t *order, uint32_t n)
 
 struct embed_job {
     struct sweep *sweep;
-    const uint8_t *raw;  /* rows of ids [first, first + n) of sweep->distinct */
+    const uint8_t *raw; /* rows of ids [first, first + n) of sweep->distinct */
     uint64_t row_bytes;
     const uint32_t *of_id; /* first place in sweep->order of each distinct id, [n + 1] */
 };
@@ -125,7 +127,9 @@ int step_embed(struct sweep *sweep, const struct step *step, struct error *err)
     return 0;
 }
 
-/* ---- Selection ------------------------------------------------------------------------------------------------------ */
+/* ---- Selection
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 int step_select(struct sweep *sweep, const struct step *step, struct error *err)
 {
@@ -133,14 +137,16 @@ int step_select(struct sweep *sweep, const struct step *step, struct error *err)
     const struct row_list *kept = &sweep->batch->readouts;
     float *rows = sweep_floats(sweep, step->src);
     size_t width = sweep_width(sweep, step->src);
-    for (uint32_t i = 0; i < kept->n_rows; i++) /* ascending: a row never moves over one still to come */
+    for (uint32_t i = 0; i < kept->n_rows;
+         i++) /* ascending: a row never moves over one still to come */
         if (kept->rows[i] != i)
             memcpy(rows + i * width, rows + kept->rows[i] * width, width * sizeof(float));
     sweep->active = kept;
     return 0;
 }
 
-/* ---- Norm and packing: one work item is one tile ------------------------------------------------------------------- */
+/* ---- Norm and packing: one work item is one tile
+ * ------------------------------------------------------------------- */
 
 static int rows_of_tile(const struct sweep *sweep, size_t tile)
 {
@@ -161,12 +167,15 @@ static void norm_item(void *arg, size_t tile, int worker)
     const struct kernels *kernels = sweep->shape.kernels;
     const float eps = sweep->shape.network->hparams.rms_eps;
     uint32_t width = sweep_width(sweep, job->step->src);
-    const float *rows = sweep_floats(sweep, job->step->src) + tile * (size_t)kernels->shape.mr * width;
+    const float *rows =
+        sweep_floats(sweep, job->step->src) + tile * (size_t)kernels->shape.mr * width;
     int n_rows = rows_of_tile(sweep, tile);
     float *normed = scratch->tile;
     for (int r = 0; r < n_rows; r++)
-        kernels->rms_norm(rows + (size_t)r * width, job->step->gamma, eps, normed + (size_t)r * width, width);
-    if (!pack_rows(sweep, scratch, sweep_packed(sweep, job->step->dst), width, tile, n_rows, normed, width))
+        kernels->rms_norm(rows + (size_t)r * width, job->step->gamma, eps,
+                          normed + (size_t)r * width, width);
+    if (!pack_rows(sweep, scratch, sweep_packed(sweep, job->step->dst), width, tile, n_rows, normed,
+                   width))
         flag_bad(sweep, "hidden state");
 }
 
@@ -185,14 +194,17 @@ static void pack_item(void *arg, size_t tile, int worker)
     struct scratch *scratch = &sweep->scratch[worker];
     const struct hparams *h = &sweep->shape.network->hparams;
     uint32_t width = sweep_width(sweep, job->step->src), out_width = h->n_heads * h->value_dim;
-    float *rows = sweep_floats(sweep, job->step->src) + tile * (size_t)sweep->shape.kernels->shape.mr * width;
+    float *rows =
+        sweep_floats(sweep, job->step->src) + tile * (size_t)sweep->shape.kernels->shape.mr * width;
     int n_rows = rows_of_tile(sweep, tile);
     if (h->value_dim != h->head_dim)
         for (int r = 0; r < n_rows; r++)
             for (uint32_t head = 1; head < h->n_heads; head++)
-                memmove(rows + (size_t)r * width + head * h->value_dim, rows + (size_t)r * width + head * h->head_dim,
+                memmove(rows + (size_t)r * width + head * h->value_dim,
+                        rows + (size_t)r * width + head * h->head_dim,
                         h->value_dim * sizeof(float));
-    if (!pack_rows(sweep, scratch, sweep_packed(sweep, job->step->dst), out_width, tile, n_rows, rows, width))
+    if (!pack_rows(sweep, scratch, sweep_packed(sweep, job->step->dst), out_width, tile, n_rows,
+                   rows, width))
         flag_bad(sweep, "attention");
 }
 
@@ -203,7 +215,9 @@ int step_pack(struct sweep *sweep, const struct step *step, struct error *err)
     return 0;
 }
 
-/* ---- Rotary embedding ------------------------------------------------------------------------------------------------ */
+/* ---- Rotary embedding
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void rotate_item(void *arg, size_t tile, int worker)
 {

@@ -15,7 +15,8 @@ static uint64_t output_bytes(const struct step *step)
 }
 
 /* Outputs of one slice of [step]. */
-static uint32_t outputs_per_slice(const struct step *step, uint64_t slice_bytes, uint32_t piece, uint32_t ffn_piece)
+static uint32_t outputs_per_slice(const struct step *step, uint64_t slice_bytes, uint32_t piece,
+                                  uint32_t ffn_piece)
 {
     uint32_t unit = step->up ? ffn_piece : piece;
     uint64_t n = round_down(slice_bytes / output_bytes(step), unit);
@@ -33,14 +34,16 @@ static struct slice_part part_of(const struct weight *weight, uint32_t first, ui
                                .n_bytes = n * row_bytes};
 }
 
-int slicing_make(struct slicing *slicing, const struct program *program, uint64_t slice_bytes, uint32_t piece,
-                 uint32_t ffn_piece, struct error *err)
+int slicing_make(struct slicing *slicing, const struct program *program, uint64_t slice_bytes,
+                 uint32_t piece, uint32_t ffn_piece, struct error *err)
 {
     memset(slicing, 0, sizeof *slicing);
     size_t n_slices = 0;
     for (size_t s = 0; s < program->n_steps; s++)
         if (program->steps[s].kind == STEP_GEMM)
-            n_slices += div_up(program->steps[s].weight->n, outputs_per_slice(&program->steps[s], slice_bytes, piece, ffn_piece));
+            n_slices +=
+                div_up(program->steps[s].weight->n,
+                       outputs_per_slice(&program->steps[s], slice_bytes, piece, ffn_piece));
     slicing->slices = calloc(n_slices, sizeof *slicing->slices);
     slicing->outputs = calloc(n_slices, sizeof *slicing->outputs);
     slicing->first_of_step = calloc(program->n_steps + 1, sizeof *slicing->first_of_step);
@@ -81,14 +84,15 @@ void slicing_free(struct slicing *slicing)
 
 uint64_t slicing_pin(struct slicing *slicing, uint64_t budget_bytes)
 {
-    /* Walk the sweep and keep the pinned share of what has gone by as close below the budget's share as whole slices allow: the disk then works at the same
-     * rate everywhere in the sweep. */
+    /* Walk the sweep and keep the pinned share of what has gone by as close below the budget's
+     * share as whole slices allow: the disk then works at the same rate everywhere in the sweep. */
     uint64_t passed = 0, pinned = 0;
     for (size_t i = 0; i < slicing->n_slices; i++) {
         uint64_t n_bytes = slice_read_bytes(&slicing->slices[i]);
         passed += n_bytes;
         double due = (double)passed * ((double)budget_bytes / (double)slicing->total_bytes);
-        slicing->slices[i].pinned = pinned + n_bytes <= budget_bytes && (double)(pinned + n_bytes) <= due + 0.5;
+        slicing->slices[i].pinned =
+            pinned + n_bytes <= budget_bytes && (double)(pinned + n_bytes) <= due + 0.5;
         if (slicing->slices[i].pinned)
             pinned += n_bytes;
     }

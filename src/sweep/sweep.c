@@ -5,20 +5,22 @@
 
 #include <string.h>
 
-/* Outputs of one work item. int8: enough columns that a tile of activations is used often while it is in the first-level cache; f32 takes four times the room.
- * Both fix where log-sum-exp blocks end, so they are part of the numerics. */
-#define PIECE 128
+/* Outputs of one work item. int8: enough columns that a tile of activations is used often while it
+ * is in the first-level cache; f32 takes four times the room. Both fix where log-sum-exp blocks
+ * end, so they are part of the numerics. */
+#define PIECE           128
 #define FFN_PIECE_EXACT 64
 
 typedef int step_fn(struct sweep *sweep, const struct step *step, struct error *err);
 
 static step_fn *const step_functions[] = {
-    [STEP_EMBED] = step_embed,         [STEP_SELECT] = step_select, [STEP_NORM] = step_norm,
-    [STEP_PACK] = step_pack,           [STEP_ROTATE] = step_rotate, [STEP_ATTENTION] = step_attention,
-    [STEP_LOWRANK] = step_lowrank,     [STEP_GEMM] = step_gemm,
+    [STEP_EMBED] = step_embed,     [STEP_SELECT] = step_select, [STEP_NORM] = step_norm,
+    [STEP_PACK] = step_pack,       [STEP_ROTATE] = step_rotate, [STEP_ATTENTION] = step_attention,
+    [STEP_LOWRANK] = step_lowrank, [STEP_GEMM] = step_gemm,
 };
 
-int sweep_run(struct sweep *sweep, const struct batch *batch, size_t from, size_t to, struct error *err)
+int sweep_run(struct sweep *sweep, const struct batch *batch, size_t from, size_t to,
+              struct error *err)
 {
     sweep->batch = batch;
     sweep->active = &batch->all;
@@ -34,18 +36,22 @@ int sweep_run(struct sweep *sweep, const struct batch *batch, size_t from, size_
         const char *bad = atomic_load(&sweep->bad_values);
         if (bad)
             return fail(err, ERROR_FORMAT,
-                        "%s: layer %u: %s: NaN or infinite values: the file is damaged (download it again) or its values are beyond float",
+                        "%s: layer %u: %s: NaN or infinite values: the file is damaged (download "
+                        "it again) or its values are beyond float",
                         gguf_path(sweep->shape.network->gguf), step->layer, bad);
     }
     return 0;
 }
 
-/* ---- Memory ------------------------------------------------------------------------------------------------------ */
+/* ---- Memory
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static struct sweep_bytes pieces_of(const struct sweep_shape *shape)
 {
     struct quant_layout ffn = quant_layout(shape->network->hparams.n_ff);
-    return (struct sweep_bytes){.piece = PIECE, .ffn_piece = shape->exact ? FFN_PIECE_EXACT : ffn.group};
+    return (struct sweep_bytes){.piece = PIECE,
+                                .ffn_piece = shape->exact ? FFN_PIECE_EXACT : ffn.group};
 }
 
 static uint32_t widest_input(const struct hparams *h)
@@ -67,7 +73,8 @@ static void *carve(struct carver *carver, uint64_t n_bytes)
     return part;
 }
 
-static struct packed carve_packed(struct carver *carver, const struct sweep_shape *shape, uint32_t k)
+static struct packed carve_packed(struct carver *carver, const struct sweep_shape *shape,
+                                  uint32_t k)
 {
     struct quant_layout layout = quant_layout(k);
     uint64_t n_rows = round_up(shape->max_rows, (uint64_t)shape->kernels->shape.mr);
@@ -97,7 +104,8 @@ static void lay_out_rows(struct sweep *sweep, struct carver *carver)
     sweep->order = carve(carver, n * sizeof(uint32_t));
     sweep->distinct = carve(carver, (n + 1) * sizeof(uint32_t));
 
-    /* One room, uses that never meet: raw embeddings, attention, the feed-forward part, the read-out. */
+    /* One room, uses that never meet: raw embeddings, attention, the feed-forward part, the
+     * read-out. */
     struct carver attention = *carver, ffn = *carver, head = *carver;
     const struct tensor *embeddings = shape->network->embeddings;
     uint64_t one_embedding = tensor_row_bytes(tensor_type_info(embeddings->type), h->n_embd) + 256;
@@ -119,10 +127,12 @@ static void lay_out_scratch(struct sweep *sweep, struct carver *carver, struct s
     const struct sweep_shape *shape = &sweep->shape;
     const struct hparams *h = &shape->network->hparams;
     uint64_t mr = (uint64_t)shape->kernels->shape.mr, nr = (uint64_t)shape->kernels->shape.nr;
-    uint64_t widest = max_size(widest_input(h), h->n_ff), k_pad = quant_layout((uint32_t)widest).k_pad;
+    uint64_t widest = max_size(widest_input(h), h->n_ff),
+             k_pad = quant_layout((uint32_t)widest).k_pad;
     uint64_t ffn_k_pad = quant_layout(h->n_embd).k_pad;
     /* A feed-forward item has the outputs of gate and up, but fewer inputs than the down matrix. */
-    uint64_t columns = round_up(sweep->bytes.piece, nr), ffn_columns = 2 * round_up(sweep->bytes.ffn_piece, nr);
+    uint64_t columns = round_up(sweep->bytes.piece, nr),
+             ffn_columns = 2 * round_up(sweep->bytes.ffn_piece, nr);
     uint64_t panel = max_size(columns * k_pad, ffn_columns * ffn_k_pad);
     uint64_t groups = panel / 64; /* groups are no shorter */
 
@@ -137,11 +147,13 @@ static void lay_out_scratch(struct sweep *sweep, struct carver *carver, struct s
         scratch->panel_scales = carve(carver, groups * sizeof(float));
         scratch->panel_start = carve(carver, groups * sizeof(int32_t));
     }
-    scratch->products = carve(carver, SWEEP_ROW_CHUNK * max_size(columns, ffn_columns) * sizeof(float));
+    scratch->products =
+        carve(carver, SWEEP_ROW_CHUNK * max_size(columns, ffn_columns) * sizeof(float));
     scratch->attention = carve(carver, attention_scratch_floats(shape) * sizeof(float));
     scratch->path = carve(carver, shape->max_positions * sizeof(uint32_t));
     scratch->top = carve(carver, (uint64_t)shape->max_rows * shape->readout.n_top * sizeof(float));
-    scratch->top_ids = carve(carver, (uint64_t)shape->max_rows * shape->readout.n_top * sizeof(int32_t));
+    scratch->top_ids =
+        carve(carver, (uint64_t)shape->max_rows * shape->readout.n_top * sizeof(int32_t));
     scratch->n_top = carve(carver, shape->readout.n_top ? shape->max_rows * sizeof(uint32_t) : 0);
 }
 
@@ -160,7 +172,8 @@ int sweep_measure(const struct sweep_shape *shape, struct sweep_bytes *bytes, st
     many.max_rows = 1 << 16; /* so many that rounding does not show */
     uint64_t per_row = div_up(rows_bytes(&many), many.max_rows);
     if (per_row > UINT32_MAX)
-        return fail(err, ERROR_LIMIT, "a row of this model would take %llu bytes", (unsigned long long)per_row);
+        return fail(err, ERROR_LIMIT, "a row of this model would take %llu bytes",
+                    (unsigned long long)per_row);
     bytes->per_row = (uint32_t)per_row;
     bytes->rows = rows_bytes(shape);
 
@@ -176,8 +189,8 @@ int sweep_measure(const struct sweep_shape *shape, struct sweep_bytes *bytes, st
 }
 
 int sweep_init(struct sweep *sweep, const struct sweep_shape *shape, const struct program *program,
-               const struct slicing *slicing, struct stream *stream, struct pool *pool, struct memory *memory,
-               struct error *err)
+               const struct slicing *slicing, struct stream *stream, struct pool *pool,
+               struct memory *memory, struct error *err)
 {
     memset(sweep, 0, sizeof *sweep);
     sweep->shape = *shape;
@@ -190,7 +203,8 @@ int sweep_init(struct sweep *sweep, const struct sweep_shape *shape, const struc
         return -1;
     uint64_t rows = sweep->bytes.rows - (uint64_t)shape->max_rows * batch_bytes_per_row();
     sweep->rows_block = memory_alloc(memory, MEMORY_ROWS, rows, err);
-    sweep->scratch_block = sweep->rows_block ? memory_alloc(memory, MEMORY_SCRATCH, sweep->bytes.scratch, err) : NULL;
+    sweep->scratch_block =
+        sweep->rows_block ? memory_alloc(memory, MEMORY_SCRATCH, sweep->bytes.scratch, err) : NULL;
     if (!sweep->scratch_block) {
         sweep_deinit(sweep);
         return -1;
@@ -203,7 +217,8 @@ int sweep_init(struct sweep *sweep, const struct sweep_shape *shape, const struc
         lay_out_scratch(sweep, &carver, &sweep->scratch[i]);
     sweep->cos_sin = carve(&carver, (uint64_t)shape->max_positions * rope->n_rot * sizeof(float));
     for (uint32_t p = 0; p < shape->max_positions; p++)
-        rope_angles(rope, shape->network->rope_factors, p, sweep->cos_sin + (size_t)p * rope->n_rot);
+        rope_angles(rope, shape->network->rope_factors, p,
+                    sweep->cos_sin + (size_t)p * rope->n_rot);
     return 0;
 }
 
@@ -217,7 +232,9 @@ void sweep_deinit(struct sweep *sweep)
     memset(sweep, 0, sizeof *sweep);
 }
 
-/* ---- Buffers ------------------------------------------------------------------------------------------------------- */
+/* ---- Buffers
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 float *sweep_floats(const struct sweep *sweep, enum buffer buffer)
 {

@@ -1,9 +1,11 @@
 #ifndef SWEEP_SWEEP_H
 #define SWEEP_SWEEP_H
-/* The executor: walks a program once per batch, pulling each slice of the weights from the stream when its step is due, multiplying it with all
- * rows, and handing it back. It knows steps and buffers, not model families.
+/* The executor: walks a program once per batch, pulling each slice of the weights from the stream
+ * when its step is due, multiplying it with all rows, and handing it back. It knows steps and
+ * buffers, not model families.
  *
- * All memory is taken when the sweep is made; none while it runs but the buffer that embeddings are read through. Driven by one thread; the pool's threads help inside steps. */
+ * All memory is taken when the sweep is made; none while it runs but the buffer that embeddings are
+ * read through. Driven by one thread; the pool's threads help inside steps. */
 
 #include "base/memory.h"
 #include "base/pool.h"
@@ -35,16 +37,19 @@ struct sweep_shape {
 };
 
 struct sweep_bytes {
-    uint32_t per_row;         /* of the batch, including its descriptors */
-    uint64_t rows;            /* all of max_rows */
-    uint64_t scratch;         /* all threads */
+    uint32_t per_row;          /* of the batch, including its descriptors */
+    uint64_t rows;             /* all of max_rows */
+    uint64_t scratch;          /* all threads */
     uint32_t piece, ffn_piece; /* outputs of one work item: where slices may be cut */
 };
 
-/* Pure arithmetic: what sweep_init will take. Fails when a dimension is beyond what sizes can hold. */
-int sweep_measure(const struct sweep_shape *shape, struct sweep_bytes *bytes, struct error *err) MUST_CHECK;
+/* Pure arithmetic: what sweep_init will take. Fails when a dimension is beyond what sizes can hold.
+ */
+int sweep_measure(const struct sweep_shape *shape, struct sweep_bytes *bytes,
+                  struct error *err) MUST_CHECK;
 
-/* Rows of activations in the form in which matrices are multiplied (kernels.h: packed activations). One of q8 and f32. */
+/* Rows of activations in the form in which matrices are multiplied (kernels.h: packed activations).
+ * One of q8 and f32. */
 struct packed {
     int8_t *q;     /* tiles of [k_pad/4, mr, 4] */
     float *scales; /* tiles of [n_groups, mr] */
@@ -53,20 +58,20 @@ struct packed {
 
 /* One worker's room: a work item's unpacked weights and its products. */
 struct scratch {
-    float *floats;     /* weights of one output, one group: [256] */
-    float *tile;       /* [mr, widest k]: rows on their way into a tile */
-    int8_t *q;         /* rounded rows of one tile or panel, whole or of one group */
+    float *floats; /* weights of one output, one group: [256] */
+    float *tile;   /* [mr, widest k]: rows on their way into a tile */
+    int8_t *q;     /* rounded rows of one tile or panel, whole or of one group */
     float *q_scales;
-    int8_t *panel_q;   /* panels of one work item */
+    int8_t *panel_q; /* panels of one work item */
     float *panel_scales;
     int32_t *panel_start;
     float *panel_x;
-    float *products;   /* [SWEEP_ROW_CHUNK, outputs of an item] */
-    float *attention;  /* see attention.c */
-    uint32_t *path;    /* [max_positions] */
-    float *top;        /* logits of the best ids, [max_rows, n_top] */
+    float *products;  /* [SWEEP_ROW_CHUNK, outputs of an item] */
+    float *attention; /* see attention.c */
+    uint32_t *path;   /* [max_positions] */
+    float *top;       /* logits of the best ids, [max_rows, n_top] */
     int32_t *top_ids;
-    uint32_t *n_top;   /* [max_rows] how many are filled */
+    uint32_t *n_top; /* [max_rows] how many are filled */
 };
 
 struct sweep {
@@ -78,7 +83,8 @@ struct sweep {
     struct pool *pool;
     struct memory *memory;
 
-    /* Buffers of program.h. Attention's, the feed-forward part's and the read-out's never meet and share a room. */
+    /* Buffers of program.h. Attention's, the feed-forward part's and the read-out's never meet and
+     * share a room. */
     void *shared;
     uint64_t shared_bytes;
     float *hidden;
@@ -92,20 +98,20 @@ struct sweep {
     const struct row_list *active; /* rows of the current step, compacted */
 
     /* Read-out: lies over q, k, v once the last layer is done (see head.c). */
-    float *block_max, *block_sum;  /* [n_readouts, n_blocks] */
-    float *wanted;                 /* [max_rows, n_wanted]: logits, at the end log-probabilities */
-    float *next;                   /* [max_rows] of a row's token after its parent */
+    float *block_max, *block_sum; /* [n_readouts, n_blocks] */
+    float *wanted;                /* [max_rows, n_wanted]: logits, at the end log-probabilities */
+    float *next;                  /* [max_rows] of a row's token after its parent */
     struct wish {
         int32_t token;
         uint32_t readout, row;
-    } *wishes;                     /* [n_rows] ascending by token */
+    } * wishes; /* [n_rows] ascending by token */
     uint32_t n_wishes;
-    float *top;                    /* [max_rows, n_top] */
+    float *top; /* [max_rows, n_top] */
     int32_t *top_ids;
 
-    struct scratch *scratch; /* [n_threads] */
-    uint32_t *order;         /* [max_rows] rows by token */
-    uint32_t *distinct;      /* [max_rows + 1] */
+    struct scratch *scratch;          /* [n_threads] */
+    uint32_t *order;                  /* [max_rows] rows by token */
+    uint32_t *distinct;               /* [max_rows + 1] */
     _Atomic(const char *) bad_values; /* tensor or place where NaN or infinity appeared */
 
     void *rows_block, *scratch_block;
@@ -118,15 +124,20 @@ struct sweep {
     uint64_t embedding_bytes_read, embedding_wait_ns;
 };
 
-#define SWEEP_ROW_CHUNK 384 /* rows multiplied before the products are put where they belong: a multiple of all tile heights */
+#define SWEEP_ROW_CHUNK                                                                            \
+    384 /* rows multiplied before the products are put where they belong: a multiple of all tile   \
+           heights */
 
 int sweep_init(struct sweep *sweep, const struct sweep_shape *shape, const struct program *program,
-               const struct slicing *slicing, struct stream *stream, struct pool *pool, struct memory *memory,
-               struct error *err) MUST_CHECK;
+               const struct slicing *slicing, struct stream *stream, struct pool *pool,
+               struct memory *memory, struct error *err) MUST_CHECK;
 void sweep_deinit(struct sweep *sweep);
 
-/* Runs steps [from, to) of the program over a closed batch; 0 .. n_steps is a whole sweep. Between two layers the state of a batch is its hidden rows
- * ([n_rows, n_embd], sweep->hidden), which a caller may take out after one call and put back before the next. */
-int sweep_run(struct sweep *sweep, const struct batch *batch, size_t from, size_t to, struct error *err) MUST_CHECK;
+/* Runs steps [from, to) of the program over a closed batch; 0 .. n_steps is a whole sweep. Between
+ * two layers the state of a batch is its hidden rows
+ * ([n_rows, n_embd], sweep->hidden), which a caller may take out after one call and put back before
+ * the next. */
+int sweep_run(struct sweep *sweep, const struct batch *batch, size_t from, size_t to,
+              struct error *err) MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
-/* Documents and questions through the public header: windows, blank documents, several questions, streams longer than any batch,
- * stopping. Answers of a random model are arbitrary, but the same whatever is around them. */
+/* Documents and questions through the public header: windows, blank documents, several questions,
+ * streams longer than any batch, stopping. Answers of a random model are arbitrary, but the same
+ * whatever is around them. */
 
 #include "base/memory.h"
 #include "support/check.h"
@@ -39,8 +40,8 @@ static int next(void *context, struct trawl_document *document, struct error *er
     if (asked->texts)
         text = asked->texts[d];
     else
-        snprintf(asked->made, sizeof asked->made, "Note %u: %u boats left at %u, %s.", d, d * 7919 % 101, d % 24,
-                 d % 3 ? "all came back" : "none came back");
+        snprintf(asked->made, sizeof asked->made, "Note %u: %u boats left at %u, %s.", d,
+                 d * 7919 % 101, d % 24, d % 3 ? "all came back" : "none came back");
     *document = (struct trawl_document){.tag = d, .text = text, .n_bytes = strlen(text)};
     uint32_t n_waiting = asked->n_pulled - asked->n_answered;
     asked->most_waiting = n_waiting > asked->most_waiting ? n_waiting : asked->most_waiting;
@@ -88,7 +89,8 @@ static char *long_text(uint32_t n_words, uint32_t seed)
     struct error err;
     for (uint32_t i = 0; i < n_words; i++) {
         char word[32];
-        snprintf(word, sizeof word, "%s%c%u", i ? " " : "", 'a' + (int)((i * 7 + seed) % 26), i * seed % 997);
+        snprintf(word, sizeof word, "%s%c%u", i ? " " : "", 'a' + (int)((i * 7 + seed) % 26),
+                 i * seed % 997);
         if (bytes_append_text(&text, word, &err) < 0)
             abort();
     }
@@ -102,7 +104,9 @@ static struct asked *asked_new(const struct trawl_model *model)
         abort();
     asked->model = model;
     asked->options = (struct trawl_ask_options){.run = {.memory_bytes = BUDGET, .n_threads = 2},
-                                                .questions = questions, .n_questions = 1, .threshold = 0.5};
+                                                .questions = questions,
+                                                .n_questions = 1,
+                                                .threshold = 0.5};
     return asked;
 }
 
@@ -121,10 +125,15 @@ static void check_same_answers(const struct asked *got, const struct asked *expe
 
 TEST(windows_blanks_and_questions)
 {
-    struct trawl_model *model = open_tiny(&(struct tiny_model){.seed = check_seed(), .context = 640});
+    struct trawl_model *model =
+        open_tiny(&(struct tiny_model){.seed = check_seed(), .context = 640});
     REQUIRE(model != NULL);
     char *middling = long_text(70, 3), *lengthy = long_text(800, 5);
-    const char *texts[] = {"", "The tide turns at noon.", " \n\t ", middling, lengthy, "<|im_end|>", "\xff\xfe", lengthy, "\n"};
+    const char *texts[] = {"",         "The tide turns at noon.",
+                           " \n\t ",   middling,
+                           lengthy,    "<|im_end|>",
+                           "\xff\xfe", lengthy,
+                           "\n"};
     enum { N = sizeof texts / sizeof *texts };
     struct asked *each[3], *all = asked_new(model), *again = asked_new(model);
     struct error err = {0};
@@ -160,8 +169,8 @@ TEST(windows_blanks_and_questions)
         check_case("document %u", d);
         CHECK_BYTES(&all->answers[d].p_yes, &each[best]->answers[d].p_yes, sizeof(double));
         CHECK_BYTES(&all->answers[d].p_other, &each[best]->answers[d].p_other, sizeof(double));
-        CHECK(all->answers[d].p_yes >= 0.0 && all->answers[d].p_yes <= 1.0 && all->answers[d].p_other >= 0.0 &&
-              all->answers[d].p_other <= 1.0);
+        CHECK(all->answers[d].p_yes >= 0.0 && all->answers[d].p_yes <= 1.0 &&
+              all->answers[d].p_other >= 0.0 && all->answers[d].p_other <= 1.0);
     }
 
     /* The same whatever the layout of the run, in any order. */
@@ -244,7 +253,8 @@ TEST(a_window_that_does_not_fit_is_refused)
 
 TEST(a_stream_of_many_documents_in_flat_memory)
 {
-    struct trawl_model *model = open_tiny(&(struct tiny_model){.seed = 4, .n_layers = 1, .dim = 32, .n_heads = 2});
+    struct trawl_model *model =
+        open_tiny(&(struct tiny_model){.seed = 4, .n_layers = 1, .dim = 32, .n_heads = 2});
     REQUIRE(model != NULL);
     struct asked *few = asked_new(model), *many = asked_new(model);
     struct error err = {0};
@@ -256,7 +266,8 @@ TEST(a_stream_of_many_documents_in_flat_memory)
     CHECK_UINT(many->stats.documents, many->n);
     CHECK(many->stats.sweeps > 5);
     CHECK(many->most_waiting < many->n / 2);
-    CHECK(many->stats.shared_tokens > many->stats.prompt_tokens / 4); /* the template and the system text */
+    CHECK(many->stats.shared_tokens >
+          many->stats.prompt_tokens / 4); /* the template and the system text */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     CHECK(many->resident_late <= many->resident_early + MIB);
 #endif

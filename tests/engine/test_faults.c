@@ -1,5 +1,6 @@
-/* What goes wrong below a run: memory that runs out, reads that fail, files that change or lie, through the public header. Each gives
- * a clean error, or the same bits as without the fault; the sanitizers of the ASan build see that nothing leaks. */
+/* What goes wrong below a run: memory that runs out, reads that fail, files that change or lie,
+ * through the public header. Each gives a clean error, or the same bits as without the fault; the
+ * sanitizers of the ASan build see that nothing leaks. */
 
 #include "support/check.h"
 #include "support/fault.h"
@@ -27,13 +28,18 @@ static const char *model_path(void)
 
 static void fill(struct run_ids *run, const char *reader)
 {
-    *run = (struct run_ids){.max_tokens = 16, .n = 3, .ids = {first_words, other_words, first_words}, .n_ids = {FEW_WORDS, 8, 3},
-                            .most_in_batch = 2, .readout = {.next = true, .n_top = 2},
+    *run = (struct run_ids){.max_tokens = 16,
+                            .n = 3,
+                            .ids = {first_words, other_words, first_words},
+                            .n_ids = {FEW_WORDS, 8, 3},
+                            .most_in_batch = 2,
+                            .readout = {.next = true, .n_top = 2},
                             .options = {.memory_bytes = BUDGET, .n_threads = 2, .reader = reader}};
 }
 
 /* Opens the model, runs two sweeps, closes. */
-static int open_and_run(const struct trawl_model_options *options, struct run_ids *run, struct error *err)
+static int open_and_run(const struct trawl_model_options *options, struct run_ids *run,
+                        struct error *err)
 {
     struct trawl_model *model = trawl_model_open(options, err);
     if (!model)
@@ -47,7 +53,8 @@ static int open_and_run(const struct trawl_model_options *options, struct run_id
 /* The Nth event fails, for N = 1 until none is hit. */
 static void fail_each(enum fault_kind kind, const char *reader, enum error_kind expected_error)
 {
-    tiny_model_write(&(struct tiny_model){.n_layers = 2, .type = TENSOR_Q8_0, .seed = check_seed()}, model_path());
+    tiny_model_write(&(struct tiny_model){.n_layers = 2, .type = TENSOR_Q8_0, .seed = check_seed()},
+                     model_path());
     const struct trawl_model_options options = {.path = model_path()};
     struct run_ids clean, run;
     fill(&clean, reader);
@@ -58,7 +65,8 @@ static void fail_each(enum fault_kind kind, const char *reader, enum error_kind 
     CHECK_UINT(clean.stats.sweeps, 2);
     uint64_t n_failed = 0, n = 1;
     for (bool struck = true; struck; n++) {
-        check_case("fault %d, number %llu, %s", (int)kind, (unsigned long long)n, reader ? reader : "best reader");
+        check_case("fault %d, number %llu, %s", (int)kind, (unsigned long long)n,
+                   reader ? reader : "best reader");
         err = (struct error){0};
         fault_arm(kind, n);
         int rc = open_and_run(&options, &run, &err);
@@ -105,10 +113,13 @@ TEST(a_read_is_interrupted)
 
 TEST(a_read_finds_the_end)
 {
-    fail_each(FAULT_READ_END, "pread", ERROR_NONE); /* while opening it may be a damaged file as well */
+    fail_each(FAULT_READ_END, "pread",
+              ERROR_NONE); /* while opening it may be a damaged file as well */
 }
 
-/* ---- A file that changes -------------------------------------------------------------------------------------------------- */
+/* ---- A file that changes
+ * --------------------------------------------------------------------------------------------------
+ */
 
 enum change { TRUNCATED, EMPTIED, DELETED, REWRITTEN, REPLACED };
 
@@ -155,9 +166,12 @@ TEST(a_file_changes_while_it_is_read)
 {
     static const char *const remedy[] = {"", "", "vanished", "changed", "replaced"};
     for (int change = TRUNCATED; change <= REPLACED; change++)
-        for (uint32_t n_given = 0; n_given < 3; n_given += 2) { /* before the first sweep, between both */
+        for (uint32_t n_given = 0; n_given < 3;
+             n_given += 2) { /* before the first sweep, between both */
             check_case("change %d before sequence %u", change, n_given);
-            tiny_model_write(&(struct tiny_model){.n_layers = 2, .type = TENSOR_Q8_0, .seed = check_seed()}, model_path());
+            tiny_model_write(
+                &(struct tiny_model){.n_layers = 2, .type = TENSOR_Q8_0, .seed = check_seed()},
+                model_path());
             struct run_ids run;
             fill(&run, NULL);
             run.options.n_rows = 16;
@@ -165,7 +179,8 @@ TEST(a_file_changes_while_it_is_read)
             run.before = change_before;
             run.before_context = &at;
             struct error err = {0};
-            CHECK_INT(open_and_run(&(struct trawl_model_options){.path = model_path()}, &run, &err), -1);
+            CHECK_INT(open_and_run(&(struct trawl_model_options){.path = model_path()}, &run, &err),
+                      -1);
             CHECK_INT(err.kind, ERROR_IO);
             CHECK_CONTAINS(err.text, "faulty.gguf");
             CHECK_CONTAINS(err.text, remedy[change]);
@@ -173,7 +188,9 @@ TEST(a_file_changes_while_it_is_read)
         }
 }
 
-/* ---- A file that lies ----------------------------------------------------------------------------------------------------- */
+/* ---- A file that lies
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 struct image {
     uint8_t *bytes;
@@ -198,7 +215,8 @@ static uint8_t *after_name(const struct image *image, const char *name)
 {
     uint64_t length = strlen(name);
     for (size_t i = 0; i + 8 + length < image->n_bytes; i++)
-        if (memcmp(image->bytes + i, &length, 8) == 0 && memcmp(image->bytes + i + 8, name, length) == 0)
+        if (memcmp(image->bytes + i, &length, 8) == 0 &&
+            memcmp(image->bytes + i + 8, name, length) == 0)
             return image->bytes + i + 8 + length;
     CHECK_TEXT(name, "a name in the file");
     return NULL;
@@ -212,7 +230,10 @@ static const char *outcome(const char *adapter, float scale)
     struct run_ids run;
     fill(&run, NULL);
     struct trawl_adapter adapters[] = {{adapter, scale}};
-    int rc = open_and_run(&(struct trawl_model_options){.path = model_path(), .adapters = adapters, .n_adapters = adapter != NULL}, &run, &err);
+    int rc = open_and_run(&(struct trawl_model_options){.path = model_path(),
+                                                        .adapters = adapters,
+                                                        .n_adapters = adapter != NULL},
+                          &run, &err);
     run_ids_deinit(&run);
     CHECK((rc < 0) == (err.text[0] != '\0'));
     return err.text;
@@ -274,9 +295,11 @@ TEST(hyper_parameters_beyond_sense)
 }
 
 static const char *const tensor_names[] = {
-    "token_embd.weight", "output_norm.weight", "blk.0.attn_norm.weight", "blk.1.attn_q.weight", "blk.0.attn_k.weight",
-    "blk.1.attn_v.weight", "blk.1.attn_output.weight", "blk.0.ffn_norm.weight", "blk.0.ffn_gate.weight", "blk.1.ffn_up.weight",
-    "blk.1.ffn_down.weight", "blk.1.attn_q_norm.weight", "blk.0.attn_k_norm.weight",
+    "token_embd.weight",        "output_norm.weight",    "blk.0.attn_norm.weight",
+    "blk.1.attn_q.weight",      "blk.0.attn_k.weight",   "blk.1.attn_v.weight",
+    "blk.1.attn_output.weight", "blk.0.ffn_norm.weight", "blk.0.ffn_gate.weight",
+    "blk.1.ffn_up.weight",      "blk.1.ffn_down.weight", "blk.1.attn_q_norm.weight",
+    "blk.0.attn_k_norm.weight",
 };
 enum { N_NAMES = sizeof tensor_names / sizeof *tensor_names };
 
@@ -284,12 +307,16 @@ TEST(tensors_that_are_missing_or_have_another_shape)
 {
     for (size_t i = 0; i < N_NAMES; i++) {
         check_case("without %s", tensor_names[i]);
-        tiny_model_write(&(struct tiny_model){.arch = "qwen3", .seed = 1, .left_out = tensor_names[i]}, model_path());
+        tiny_model_write(
+            &(struct tiny_model){.arch = "qwen3", .seed = 1, .left_out = tensor_names[i]},
+            model_path());
         const char *missing = outcome(NULL, 0);
         CHECK_CONTAINS(missing, tensor_names[i]);
         CHECK_CONTAINS(missing, "missing");
 
-        tiny_model_write(&(struct tiny_model){.arch = "qwen3", .ffn_dim = 96, .n_kv_heads = 2, .seed = 1}, model_path());
+        tiny_model_write(
+            &(struct tiny_model){.arch = "qwen3", .ffn_dim = 96, .n_kv_heads = 2, .seed = 1},
+            model_path());
         struct image image = image_read();
         uint8_t *dims = after_name(&image, tensor_names[i]);
         uint64_t swapped[2] = {1, 1};
@@ -314,7 +341,8 @@ TEST(tensor_types_that_are_not_supported_are_named)
     static const struct {
         uint32_t type;
         const char *name;
-    } types[] = {{10, "Q2_K"}, {11, "Q3_K"}, {16, "IQ2_XXS"}, {20, "IQ4_NL"}, {9, "Q8_1"}, {39, "MXFP4"}, {4711, "4711"}};
+    } types[] = {{10, "Q2_K"}, {11, "Q3_K"},  {16, "IQ2_XXS"}, {20, "IQ4_NL"},
+                 {9, "Q8_1"},  {39, "MXFP4"}, {4711, "4711"}};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         tiny_model_write(&(struct tiny_model){.dim = 256, .seed = 1}, model_path());
         struct image image = image_read();
@@ -335,8 +363,11 @@ TEST(weights_that_are_not_numbers)
 {
     for (size_t i = 0; i < N_NAMES; i++) {
         check_case("%s", tensor_names[i]);
-        tiny_model_write(&(struct tiny_model){.arch = "qwen3", .seed = 1, .poisoned = tensor_names[i]}, model_path());
-        if (strcmp(tensor_names[i], "token_embd.weight") == 0) /* the first value is of id 0, which the run does not read */
+        tiny_model_write(
+            &(struct tiny_model){.arch = "qwen3", .seed = 1, .poisoned = tensor_names[i]},
+            model_path());
+        if (strcmp(tensor_names[i], "token_embd.weight") ==
+            0) /* the first value is of id 0, which the run does not read */
             CHECK_TEXT(outcome(NULL, 0), "");
         else
             CHECK_CONTAINS(outcome(NULL, 0), tensor_names[i]);
@@ -355,7 +386,9 @@ TEST(flipped_bytes_never_crash)
         uint8_t had[3];
         for (int i = 0; i < 3; i++) {
             /* Most of the head is the vocabulary: half of the flips hit the rest. */
-            at[i] = rng_below(&rng, 2) ? rng_below(&rng, n_head) : rng_below(&rng, 2) ? rng_below(&rng, 1024) : n_head - 1 - rng_below(&rng, 5120);
+            at[i] = rng_below(&rng, 2)   ? rng_below(&rng, n_head)
+                    : rng_below(&rng, 2) ? rng_below(&rng, 1024)
+                                         : n_head - 1 - rng_below(&rng, 5120);
             had[i] = image.bytes[at[i]];
             image.bytes[at[i]] ^= (uint8_t)(1u << rng_below(&rng, 8));
         }
@@ -365,7 +398,8 @@ TEST(flipped_bytes_never_crash)
         for (int i = 2; i >= 0; i--)
             image.bytes[at[i]] = had[i];
     }
-    for (size_t n = 0; n < image.n_bytes; n += 1 + image.n_bytes / (getenv("TEST_LIGHT") ? 20 : 100)) {
+    for (size_t n = 0; n < image.n_bytes;
+         n += 1 + image.n_bytes / (getenv("TEST_LIGHT") ? 20 : 100)) {
         check_case("cut to %zu of %zu bytes", n, image.n_bytes);
         write_file(model_path(), image.bytes, n);
         CHECK_CONTAINS(outcome(NULL, 0), "faulty.gguf");
@@ -373,7 +407,9 @@ TEST(flipped_bytes_never_crash)
     free(image.bytes);
 }
 
-/* ---- Adapters ------------------------------------------------------------------------------------------------------------- */
+/* ---- Adapters
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 TEST(adapters_that_do_not_fit)
 {
@@ -383,18 +419,95 @@ TEST(adapters_that_do_not_fit)
         float alpha;
         const char *text; /* "": it fits */
     } cases[] = {
-        {"llama", "lora", "blk.0.attn_q.weight.lora_a", "blk.0.attn_q.weight.lora_b", {64, 4}, {4, 64}, 8, ""},
-        {"qwen2", "lora", "blk.0.attn_q.weight.lora_a", "blk.0.attn_q.weight.lora_b", {64, 4}, {4, 64}, 8, "architecture \"qwen2\""},
-        {"llama", "ia3", "blk.0.attn_q.weight.lora_a", "blk.0.attn_q.weight.lora_b", {64, 4}, {4, 64}, 8, "\"ia3\" are not supported"},
-        {"llama", "lora", "blk.0.attn_q.weight.lora_a", "blk.0.attn_q.weight.lora_b", {64, 4}, {5, 64}, 8, "expected a [rank, 64]"},
-        {"llama", "lora", "blk.0.attn_q.weight.lora_a", "blk.0.attn_q.weight.lora_b", {63, 4}, {4, 64}, 8, "expected a [rank, 64]"},
-        {"llama", "lora", "blk.0.attn_q.weight.lora_a", "blk.0.attn_q.weight.lora_b", {64, 4}, {4, 63}, 8, "expected a [rank, 64]"},
-        {"llama", "lora", "blk.9.attn_q.weight.lora_a", "blk.9.attn_q.weight.lora_b", {64, 4}, {4, 64}, 8, "no matrix of that name"},
-        {"llama", "lora", "blk.0.attn_norm.weight.lora_a", "blk.0.attn_norm.weight.lora_b", {64, 4}, {4, 64}, 8, "no matrix of that name"},
-        {"llama", "lora", "blk.0.attn_q.weight.lora_a", NULL, {64, 4}, {0}, 8, "blk.0.attn_q.weight.lora_b is missing"},
-        {"llama", "lora", NULL, "blk.0.attn_q.weight.lora_b", {0}, {4, 64}, 8, "blk.0.attn_q.weight.lora_a is missing"},
+        {"llama",
+         "lora",
+         "blk.0.attn_q.weight.lora_a",
+         "blk.0.attn_q.weight.lora_b",
+         {64, 4},
+         {4, 64},
+         8,
+         ""},
+        {"qwen2",
+         "lora",
+         "blk.0.attn_q.weight.lora_a",
+         "blk.0.attn_q.weight.lora_b",
+         {64, 4},
+         {4, 64},
+         8,
+         "architecture \"qwen2\""},
+        {"llama",
+         "ia3",
+         "blk.0.attn_q.weight.lora_a",
+         "blk.0.attn_q.weight.lora_b",
+         {64, 4},
+         {4, 64},
+         8,
+         "\"ia3\" are not supported"},
+        {"llama",
+         "lora",
+         "blk.0.attn_q.weight.lora_a",
+         "blk.0.attn_q.weight.lora_b",
+         {64, 4},
+         {5, 64},
+         8,
+         "expected a [rank, 64]"},
+        {"llama",
+         "lora",
+         "blk.0.attn_q.weight.lora_a",
+         "blk.0.attn_q.weight.lora_b",
+         {63, 4},
+         {4, 64},
+         8,
+         "expected a [rank, 64]"},
+        {"llama",
+         "lora",
+         "blk.0.attn_q.weight.lora_a",
+         "blk.0.attn_q.weight.lora_b",
+         {64, 4},
+         {4, 63},
+         8,
+         "expected a [rank, 64]"},
+        {"llama",
+         "lora",
+         "blk.9.attn_q.weight.lora_a",
+         "blk.9.attn_q.weight.lora_b",
+         {64, 4},
+         {4, 64},
+         8,
+         "no matrix of that name"},
+        {"llama",
+         "lora",
+         "blk.0.attn_norm.weight.lora_a",
+         "blk.0.attn_norm.weight.lora_b",
+         {64, 4},
+         {4, 64},
+         8,
+         "no matrix of that name"},
+        {"llama",
+         "lora",
+         "blk.0.attn_q.weight.lora_a",
+         NULL,
+         {64, 4},
+         {0},
+         8,
+         "blk.0.attn_q.weight.lora_b is missing"},
+        {"llama",
+         "lora",
+         NULL,
+         "blk.0.attn_q.weight.lora_b",
+         {0},
+         {4, 64},
+         8,
+         "blk.0.attn_q.weight.lora_a is missing"},
         {"llama", "lora", "blk.0.attn_q.weight", NULL, {64, 4}, {0}, 8, "not a low-rank factor"},
-        {"llama", "lora", "blk.0.attn_q.weight.lora_a", "blk.0.attn_q.weight.lora_b", {64, 4}, {4, 64}, NAN, "alpha': nan is not a finite"},
+        {"llama",
+         "lora",
+         "blk.0.attn_q.weight.lora_a",
+         "blk.0.attn_q.weight.lora_b",
+         {64, 4},
+         {4, 64},
+         NAN,
+         "alpha': nan is not a finite"},
     };
     static float zeros[64 * 64];
     tiny_model_write(&(struct tiny_model){.seed = 1}, model_path());
@@ -407,9 +520,11 @@ TEST(adapters_that_do_not_fit)
         gguf_put_text(writer, "adapter.type", cases[i].kind);
         gguf_put_float(writer, "adapter.lora.alpha", cases[i].alpha);
         if (cases[i].a_name)
-            gguf_put_tensor(writer, cases[i].a_name, TENSOR_F32, 2, cases[i].a_dims, zeros, cases[i].a_dims[0] * cases[i].a_dims[1] * 4);
+            gguf_put_tensor(writer, cases[i].a_name, TENSOR_F32, 2, cases[i].a_dims, zeros,
+                            cases[i].a_dims[0] * cases[i].a_dims[1] * 4);
         if (cases[i].b_name)
-            gguf_put_tensor(writer, cases[i].b_name, TENSOR_F32, 2, cases[i].b_dims, zeros, cases[i].b_dims[0] * cases[i].b_dims[1] * 4);
+            gguf_put_tensor(writer, cases[i].b_name, TENSOR_F32, 2, cases[i].b_dims, zeros,
+                            cases[i].b_dims[0] * cases[i].b_dims[1] * 4);
         gguf_writer_save(writer, path);
         gguf_writer_free(writer);
         check_case("adapter %zu", i);

@@ -1,5 +1,5 @@
-/* Runs through the public header: the same bits whatever the memory, rows, threads, reader, order and neighbours; batches that fill
- * from a stream; stopping; dry runs. */
+/* Runs through the public header: the same bits whatever the memory, rows, threads, reader, order
+ * and neighbours; batches that fill from a stream; stopping; dry runs. */
 
 #include "support/check.h"
 #include "support/run_ids.h"
@@ -8,7 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_TOKENS = 96, N_SEQUENCES = 24, MIB = 1 << 20, BUDGET = 1000 * MIB }; /* a sanitizer takes hundreds */
+enum {
+    MAX_TOKENS = 96,
+    N_SEQUENCES = 24,
+    MIB = 1 << 20,
+    BUDGET = 1000 * MIB
+}; /* a sanitizer takes hundreds */
 
 static int32_t words[N_SEQUENCES][MAX_TOKENS];
 static const int32_t wanted[] = {3, 17, 200, 44};
@@ -27,7 +32,9 @@ static struct trawl_model *open_tiny(const struct tiny_model *tiny)
 /* Random sequences, most of which begin as an earlier one does. */
 static void fill(struct run_ids *run, const struct trawl_model *model, struct rng *rng)
 {
-    *run = (struct run_ids){.model = model, .max_tokens = MAX_TOKENS, .n = N_SEQUENCES,
+    *run = (struct run_ids){.model = model,
+                            .max_tokens = MAX_TOKENS,
+                            .n = N_SEQUENCES,
                             .readout = {.wanted = wanted, .n_wanted = 4, .next = true, .n_top = 3},
                             .options = {.memory_bytes = BUDGET, .n_threads = 2}};
     for (uint32_t s = 0; s < run->n; s++) {
@@ -41,7 +48,8 @@ static void fill(struct run_ids *run, const struct trawl_model *model, struct rn
             memcpy(words[s], words[other], shared * sizeof **words);
         }
         run->ids[s] = words[s];
-        run->first_readout[s] = rng_below(rng, 2) ? run->n_ids[s] - 1 : (uint32_t)rng_below(rng, run->n_ids[s]);
+        run->first_readout[s] =
+            rng_below(rng, 2) ? run->n_ids[s] - 1 : (uint32_t)rng_below(rng, run->n_ids[s]);
     }
 }
 
@@ -96,8 +104,11 @@ static void check_ways(const struct tiny_model *tiny, bool exact)
         if (way->shuffled)
             shuffle(&got, &rng);
         got.most_in_batch = way->most_in_batch;
-        got.options = (struct trawl_run_options){.memory_bytes = BUDGET, .n_rows = way->n_rows, .reader = way->reader,
-                                                 .n_threads = way->n_threads ? way->n_threads : 2, .exact = exact};
+        got.options = (struct trawl_run_options){.memory_bytes = BUDGET,
+                                                 .n_rows = way->n_rows,
+                                                 .reader = way->reader,
+                                                 .n_threads = way->n_threads ? way->n_threads : 2,
+                                                 .exact = exact};
         if (way->memory_bytes) { /* what a refusal says is the least must do */
             got.options.memory_bytes = way->memory_bytes;
             CHECK_INT(run_ids(&got, &err), -1);
@@ -123,9 +134,25 @@ static void check_ways(const struct tiny_model *tiny, bool exact)
 TEST(same_bits_whatever_memory_rows_threads_reader_order_and_neighbours)
 {
     static const struct tiny_model models[] = {
-        {.arch = "llama", .dim = 256, .n_heads = 4, .n_kv_heads = 2, .type = TENSOR_Q4_K, .n_layers = 3},
-        {.arch = "qwen3", .dim = 96, .n_heads = 3, .n_kv_heads = 1, .head_dim = 40, .type = TENSOR_Q8_0, .tied = true},
-        {.arch = "qwen2", .dim = 60, .n_heads = 6, .n_kv_heads = 3, .type = TENSOR_F16, .n_parts = 1},
+        {.arch = "llama",
+         .dim = 256,
+         .n_heads = 4,
+         .n_kv_heads = 2,
+         .type = TENSOR_Q4_K,
+         .n_layers = 3},
+        {.arch = "qwen3",
+         .dim = 96,
+         .n_heads = 3,
+         .n_kv_heads = 1,
+         .head_dim = 40,
+         .type = TENSOR_Q8_0,
+         .tied = true},
+        {.arch = "qwen2",
+         .dim = 60,
+         .n_heads = 6,
+         .n_kv_heads = 3,
+         .type = TENSOR_F16,
+         .n_parts = 1},
     };
     for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
         struct tiny_model tiny = models[m];
@@ -141,8 +168,13 @@ TEST(rows_are_the_distinct_nodes_of_the_tree)
     REQUIRE(model != NULL);
     /* 1 2 3 4 | 1 2 3 5 | 1 2 | 1 2 3 4 again | 9: 1 2 3 4 5 9 are the rows. */
     static const int32_t a[] = {1, 2, 3, 4}, b[] = {1, 2, 3, 5}, c[] = {9};
-    struct run_ids run = {.model = model, .max_tokens = 8, .n = 5, .ids = {a, b, a, a, c}, .n_ids = {4, 4, 2, 4, 1},
-                          .readout = {.n_top = 1}, .options = {.memory_bytes = BUDGET}};
+    struct run_ids run = {.model = model,
+                          .max_tokens = 8,
+                          .n = 5,
+                          .ids = {a, b, a, a, c},
+                          .n_ids = {4, 4, 2, 4, 1},
+                          .readout = {.n_top = 1},
+                          .options = {.memory_bytes = BUDGET}};
     struct error err = {0};
     CHECK_INT(run_ids(&run, &err), 0);
     CHECK_UINT(run.stats.rows, 6);
@@ -199,7 +231,8 @@ TEST(refuses_sequences_that_make_no_sense)
 {
     struct trawl_model *model = open_tiny(&(struct tiny_model){.seed = 8});
     REQUIRE(model != NULL);
-    static const int32_t good[] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, large[] = {1, 301}, negative[] = {1, 2, -1};
+    static const int32_t good[] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, large[] = {1, 301},
+                         negative[] = {1, 2, -1};
     const struct {
         const int32_t *ids;
         uint32_t n_ids, first_readout;
@@ -212,9 +245,14 @@ TEST(refuses_sequences_that_make_no_sense)
         {good, 0, 0, "0 tokens"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct run_ids run = {.model = model, .max_tokens = 8, .n = 2, .ids = {good, cases[i].ids},
-                              .n_ids = {2, cases[i].n_ids}, .first_readout = {0, cases[i].first_readout},
-                              .readout = {.n_top = 1}, .options = {.memory_bytes = BUDGET}};
+        struct run_ids run = {.model = model,
+                              .max_tokens = 8,
+                              .n = 2,
+                              .ids = {good, cases[i].ids},
+                              .n_ids = {2, cases[i].n_ids},
+                              .first_readout = {0, cases[i].first_readout},
+                              .readout = {.n_top = 1},
+                              .options = {.memory_bytes = BUDGET}};
         struct error err = {0};
         check_case("%s", cases[i].text);
         CHECK_INT(run_ids(&run, &err), -1);
@@ -232,8 +270,13 @@ TEST(refuses_sequences_that_make_no_sense)
         {{.memory_bytes = 1}, "is too small"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        struct run_ids run = {.model = model, .max_tokens = 8, .n = 1, .ids = {good}, .n_ids = {2},
-                              .readout = {.n_top = 1}, .options = wrong[i].options};
+        struct run_ids run = {.model = model,
+                              .max_tokens = 8,
+                              .n = 1,
+                              .ids = {good},
+                              .n_ids = {2},
+                              .readout = {.n_top = 1},
+                              .options = wrong[i].options};
         struct error err = {0};
         check_case("%s", wrong[i].text);
         CHECK_INT(run_ids(&run, &err), -1);

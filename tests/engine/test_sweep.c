@@ -1,5 +1,6 @@
-/* The central test: the streamed sweep equals the naive whole-model forward, over architectures x types x CPU levels, and equals itself bit for bit over slice sizes x
- * rings x readers x threads x batches x prefix trees. */
+/* The central test: the streamed sweep equals the naive whole-model forward, over architectures x
+ * types x CPU levels, and equals itself bit for bit over slice sizes x rings x readers x threads x
+ * batches x prefix trees. */
 
 #include "base/size.h"
 #include "engine/model.h"
@@ -32,15 +33,21 @@ struct sequences {
 
 enum { N_TOP = 3, MAX_TOKENS = 192, MAX_ROWS = 1600 };
 
-/* Log-probabilities of every sequence's own next tokens and of the best ids: [n][MAX_TOKENS][1 + N_TOP]. */
-static int run_way(const struct trawl_model *model, const struct sequences *sequences, const struct way *way, float *out,
-                   uint32_t *n_rows, struct error *err)
+/* Log-probabilities of every sequence's own next tokens and of the best ids: [n][MAX_TOKENS][1 +
+ * N_TOP]. */
+static int run_way(const struct trawl_model *model, const struct sequences *sequences,
+                   const struct way *way, float *out, uint32_t *n_rows, struct error *err)
 {
     struct memory memory = {0};
     struct kernels kernels;
     kernels_init(&kernels, way->cpu ? cpu_level_find(way->cpu) : cpu_level_best());
-    struct sweep_shape shape = {.network = &model->network, .kernels = &kernels, .exact = way->exact, .n_threads = way->n_threads,
-                                .max_rows = MAX_ROWS, .max_positions = MAX_TOKENS, .readout = {.next = true, .n_top = N_TOP}};
+    struct sweep_shape shape = {.network = &model->network,
+                                .kernels = &kernels,
+                                .exact = way->exact,
+                                .n_threads = way->n_threads,
+                                .max_rows = MAX_ROWS,
+                                .max_positions = MAX_TOKENS,
+                                .readout = {.next = true, .n_top = N_TOP}};
     struct sweep_bytes bytes;
     struct slicing slicing = {0};
     struct sweep sweep;
@@ -53,15 +60,24 @@ static int run_way(const struct trawl_model *model, const struct sequences *sequ
     bool ready = false;
     int rc = pool && sweep_measure(&shape, &bytes, err) == 0 ? 0 : -1;
     if (rc == 0)
-        rc = slicing_make(&slicing, &model->program, way->slice_bytes, bytes.piece, bytes.ffn_piece, err);
+        rc = slicing_make(&slicing, &model->program, way->slice_bytes, bytes.piece, bytes.ffn_piece,
+                          err);
     if (rc == 0) {
         slicing_pin(&slicing, way->pinned_bytes);
         struct stream_ring ring = stream_ring_bytes(slicing.slices, slicing.n_slices);
-        struct stream_options options = {.files = files, .n_files = gguf_n_files(model->gguf), .slices = slicing.slices,
-                                         .n_slices = slicing.n_slices, .reader = way->reader ? reader_find(way->reader) : NULL,
-                                         .ring_bytes = way->least_ring ? ring.least_bytes : ring.recommended_bytes, .memory = &memory};
+        struct stream_options options = {.files = files,
+                                         .n_files = gguf_n_files(model->gguf),
+                                         .slices = slicing.slices,
+                                         .n_slices = slicing.n_slices,
+                                         .reader = way->reader ? reader_find(way->reader) : NULL,
+                                         .ring_bytes = way->least_ring ? ring.least_bytes
+                                                                       : ring.recommended_bytes,
+                                         .memory = &memory};
         stream = stream_open(&options, err);
-        rc = stream && sweep_init(&sweep, &shape, &model->program, &slicing, stream, pool, &memory, err) == 0 ? 0 : -1;
+        rc = stream && sweep_init(&sweep, &shape, &model->program, &slicing, stream, pool, &memory,
+                                  err) == 0
+                 ? 0
+                 : -1;
         ready = rc == 0;
     }
     if (rc == 0)
@@ -85,7 +101,8 @@ static int run_way(const struct trawl_model *model, const struct sequences *sequ
             for (uint32_t p = 0; p < sequences->n_tokens[i]; p++) {
                 float *to = out + ((size_t)i * MAX_TOKENS + p) * (1 + N_TOP);
                 to[0] = p + 1 < sequences->n_tokens[i] ? sweep.next[path[p + 1]] : 0.0f;
-                memcpy(to + 1, sweep.top + batch.readout_index[path[p]] * N_TOP, N_TOP * sizeof *to);
+                memcpy(to + 1, sweep.top + batch.readout_index[path[p]] * N_TOP,
+                       N_TOP * sizeof *to);
             }
         }
     }
@@ -100,7 +117,8 @@ static int run_way(const struct trawl_model *model, const struct sequences *sequ
 }
 
 /* Random sequences that share beginnings of random length with earlier ones. */
-static void make_sequences(struct sequences *sequences, struct rng *rng, uint32_t n_vocab, uint32_t n)
+static void make_sequences(struct sequences *sequences, struct rng *rng, uint32_t n_vocab,
+                           uint32_t n)
 {
     sequences->n = n;
     for (uint32_t s = 0; s < n; s++) {
@@ -137,7 +155,8 @@ static uint32_t count_nodes(const struct sequences *sequences)
         uint32_t longest = 0;
         for (uint32_t o = 0; o < s; o++) {
             uint32_t same = 0;
-            while (same < sequences->n_tokens[s] && same < sequences->n_tokens[o] && sequences->tokens[s][same] == sequences->tokens[o][same])
+            while (same < sequences->n_tokens[s] && same < sequences->n_tokens[o] &&
+                   sequences->tokens[s][same] == sequences->tokens[o][same])
                 same++;
             longest = same > longest ? same : longest;
         }
@@ -163,19 +182,22 @@ static float *room(void)
 }
 
 /* Mean and greatest distance from the oracle over all next tokens. */
-static void compare_with_oracle(const struct trawl_model *model, const struct sequences *sequences, const float *got, double *mean,
-                                double *most)
+static void compare_with_oracle(const struct trawl_model *model, const struct sequences *sequences,
+                                const float *got, double *mean, double *most)
 {
     struct error err = {0};
     double sum = 0.0;
     size_t n = 0;
     *most = 0.0;
     for (uint32_t s = 0; s < sequences->n; s++) {
-        double *truth = oracle_logprobs(&model->network, sequences->tokens[s], sequences->n_tokens[s], &err);
+        double *truth =
+            oracle_logprobs(&model->network, sequences->tokens[s], sequences->n_tokens[s], &err);
         REQUIRE(truth != NULL);
         for (uint32_t p = 0; p + 1 < sequences->n_tokens[s]; p++, n++) {
-            double expected = truth[(size_t)p * model->network.hparams.n_vocab + (uint32_t)sequences->tokens[s][p + 1]];
-            double distance = fabs((double)got[((size_t)s * MAX_TOKENS + p) * (1 + N_TOP)] - expected);
+            double expected = truth[(size_t)p * model->network.hparams.n_vocab +
+                                    (uint32_t)sequences->tokens[s][p + 1]];
+            double distance =
+                fabs((double)got[((size_t)s * MAX_TOKENS + p) * (1 + N_TOP)] - expected);
             sum += distance;
             *most = distance > *most ? distance : *most;
         }
@@ -186,15 +208,71 @@ static void compare_with_oracle(const struct trawl_model *model, const struct se
 
 static const struct tiny_model models[] = {
     {.arch = "llama", .dim = 64, .n_heads = 4, .n_kv_heads = 1, .ffn_dim = 172},
-    {.arch = "llama", .dim = 60, .n_heads = 3, .n_kv_heads = 3, .head_dim = 24, .ffn_dim = 100, .tied = true, .sliding_window = 37},
-    {.arch = "llama", .dim = 256, .n_heads = 4, .n_kv_heads = 2, .ffn_dim = 512, .type = TENSOR_Q4_K, .rope_factors = true},
-    {.arch = "llama", .dim = 256, .n_heads = 8, .n_kv_heads = 2, .ffn_dim = 768, .type = TENSOR_Q6_K, .rope_scaling = "yarn"},
-    {.arch = "qwen2", .dim = 192, .n_heads = 6, .n_kv_heads = 3, .ffn_dim = 320, .type = TENSOR_Q5_1, .tied = true},
-    {.arch = "qwen3", .dim = 128, .n_heads = 4, .n_kv_heads = 2, .head_dim = 48, .ffn_dim = 384, .type = TENSOR_Q8_0},
-    {.arch = "qwen3", .dim = 256, .n_heads = 2, .n_kv_heads = 1, .ffn_dim = 512, .type = TENSOR_Q5_K, .head_type = TENSOR_F16},
-    {.arch = "llama", .dim = 96, .n_heads = 6, .n_kv_heads = 2, .ffn_dim = 160, .type = TENSOR_Q4_0, .n_parts = 1, .rope_scaling = "linear"},
-    {.arch = "llama", .dim = 160, .n_heads = 5, .n_kv_heads = 1, .ffn_dim = 288, .type = TENSOR_BF16, .head_type = TENSOR_Q5_0},
-    {.arch = "llama", .dim = 320, .n_heads = 5, .n_kv_heads = 5, .ffn_dim = 352, .type = TENSOR_Q4_1, .n_layers = 1},
+    {.arch = "llama",
+     .dim = 60,
+     .n_heads = 3,
+     .n_kv_heads = 3,
+     .head_dim = 24,
+     .ffn_dim = 100,
+     .tied = true,
+     .sliding_window = 37},
+    {.arch = "llama",
+     .dim = 256,
+     .n_heads = 4,
+     .n_kv_heads = 2,
+     .ffn_dim = 512,
+     .type = TENSOR_Q4_K,
+     .rope_factors = true},
+    {.arch = "llama",
+     .dim = 256,
+     .n_heads = 8,
+     .n_kv_heads = 2,
+     .ffn_dim = 768,
+     .type = TENSOR_Q6_K,
+     .rope_scaling = "yarn"},
+    {.arch = "qwen2",
+     .dim = 192,
+     .n_heads = 6,
+     .n_kv_heads = 3,
+     .ffn_dim = 320,
+     .type = TENSOR_Q5_1,
+     .tied = true},
+    {.arch = "qwen3",
+     .dim = 128,
+     .n_heads = 4,
+     .n_kv_heads = 2,
+     .head_dim = 48,
+     .ffn_dim = 384,
+     .type = TENSOR_Q8_0},
+    {.arch = "qwen3",
+     .dim = 256,
+     .n_heads = 2,
+     .n_kv_heads = 1,
+     .ffn_dim = 512,
+     .type = TENSOR_Q5_K,
+     .head_type = TENSOR_F16},
+    {.arch = "llama",
+     .dim = 96,
+     .n_heads = 6,
+     .n_kv_heads = 2,
+     .ffn_dim = 160,
+     .type = TENSOR_Q4_0,
+     .n_parts = 1,
+     .rope_scaling = "linear"},
+    {.arch = "llama",
+     .dim = 160,
+     .n_heads = 5,
+     .n_kv_heads = 1,
+     .ffn_dim = 288,
+     .type = TENSOR_BF16,
+     .head_type = TENSOR_Q5_0},
+    {.arch = "llama",
+     .dim = 320,
+     .n_heads = 5,
+     .n_kv_heads = 5,
+     .ffn_dim = 352,
+     .type = TENSOR_Q4_1,
+     .n_layers = 1},
 };
 
 /* With TEST_LIGHT set (sanitizers are slow) every third model and the best level do. */
@@ -220,14 +298,16 @@ TEST(equals_the_naive_forward_at_every_level)
             for (int exact = 0; exact < 2; exact++) {
                 check_case("model %zu, %s, %s", m, level->name, exact ? "exact" : "int8");
                 struct error err = {0};
-                struct way way = {.cpu = level->name, .exact = exact, .n_threads = 2, .slice_bytes = 1 << 16};
+                struct way way = {
+                    .cpu = level->name, .exact = exact, .n_threads = 2, .slice_bytes = 1 << 16};
                 uint32_t n_rows;
                 double mean = 0.0, most = 0.0;
                 CHECK_INT(run_way(model, &sequences, &way, got, &n_rows, &err), 0);
                 CHECK_TEXT(err.text, "");
                 CHECK_UINT(n_rows, count_nodes(&sequences));
                 compare_with_oracle(model, &sequences, got, &mean, &most);
-                /* Random tied heads answer with certainty, which magnifies rounding; tests/golden has the measured bounds. */
+                /* Random tied heads answer with certainty, which magnifies rounding; tests/golden
+                 * has the measured bounds. */
                 CHECK_NEAR(mean, 0.0, exact ? 2e-4 : tiny.tied ? 0.35 : 0.15);
                 CHECK_NEAR(most, 0.0, exact ? 2e-3 : 2.5);
             }
@@ -248,7 +328,11 @@ TEST(same_bits_whatever_the_way)
         {.n_threads = 2, .slice_bytes = 1 << 14, .pinned_bytes = 1 << 30},
         {.n_threads = 1, .slice_bytes = 1 << 16, .alone = true},
         {.n_threads = 2, .slice_bytes = 1 << 16, .no_sharing = true},
-        {.n_threads = 2, .slice_bytes = 1 << 13, .alone = true, .least_ring = true, .pinned_bytes = 1 << 16},
+        {.n_threads = 2,
+         .slice_bytes = 1 << 13,
+         .alone = true,
+         .least_ring = true,
+         .pinned_bytes = 1 << 16},
     };
     for (size_t m = 0; m < sizeof models / sizeof *models; m += step_of_models())
         for (int exact = 0; exact < 2; exact++) {
@@ -281,7 +365,8 @@ TEST(same_bits_whatever_the_way)
 
 TEST(names_the_tensor_that_holds_nan)
 {
-    static const char *const poisoned[] = {"blk.0.ffn_up.weight", "blk.1.attn_k.weight", "output.weight", "blk.1.ffn_down.weight"};
+    static const char *const poisoned[] = {"blk.0.ffn_up.weight", "blk.1.attn_k.weight",
+                                           "output.weight", "blk.1.ffn_down.weight"};
     for (size_t i = 0; i < sizeof poisoned / sizeof *poisoned; i++)
         for (int exact = 0; exact < 2; exact++) {
             struct tiny_model tiny = {.poisoned = poisoned[i], .seed = check_seed()};
@@ -293,7 +378,10 @@ TEST(names_the_tensor_that_holds_nan)
             uint32_t n_rows;
             struct error err = {0};
             check_case("%s, %s", poisoned[i], exact ? "exact" : "int8");
-            CHECK_INT(run_way(model, &sequences, &(struct way){.n_threads = 2, .slice_bytes = 1 << 20, .exact = exact}, got, &n_rows, &err), -1);
+            CHECK_INT(run_way(model, &sequences,
+                              &(struct way){.n_threads = 2, .slice_bytes = 1 << 20, .exact = exact},
+                              got, &n_rows, &err),
+                      -1);
             CHECK_CONTAINS(err.text, poisoned[i]);
             free(got);
             trawl_model_close(model);

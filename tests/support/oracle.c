@@ -5,8 +5,8 @@
 #include <string.h>
 
 /* out[t, n] (+)= W x[t, k] + bias + B A x, straight from the definition. */
-static int multiply(const struct network *network, const struct weight *weight, const double *x, uint32_t n_tokens,
-                    double *out, struct error *err)
+static int multiply(const struct network *network, const struct weight *weight, const double *x,
+                    uint32_t n_tokens, double *out, struct error *err)
 {
     uint32_t k = weight->k, n = weight->n;
     float *w = malloc((size_t)k * n * sizeof *w);
@@ -44,7 +44,8 @@ static void norm(const double *x, const float *gamma, double eps, double *y, uin
         y[i] = x[i] * factor * (double)gamma[i];
 }
 
-static void rotate(const struct network *network, double *head, uint32_t position, const float *gamma)
+static void rotate(const struct network *network, double *head, uint32_t position,
+                   const float *gamma)
 {
     const struct hparams *h = &network->hparams;
     uint32_t n_pairs = h->rope.n_rot / 2;
@@ -53,25 +54,30 @@ static void rotate(const struct network *network, double *head, uint32_t positio
         norm(head, gamma, (double)h->rms_eps, head, h->head_dim);
     rope_angles(&h->rope, network->rope_factors, position, cos_sin);
     for (uint32_t i = 0; i < n_pairs; i++) {
-        double *a = &head[h->rope.interleaved ? 2 * i : i], *b = &head[h->rope.interleaved ? 2 * i + 1 : i + n_pairs];
+        double *a = &head[h->rope.interleaved ? 2 * i : i],
+               *b = &head[h->rope.interleaved ? 2 * i + 1 : i + n_pairs];
         double c = (double)cos_sin[i], s = (double)cos_sin[n_pairs + i], was = *a;
         *a = was * c - *b * s;
         *b = was * s + *b * c;
     }
 }
 
-static void attend(const struct hparams *h, const double *q, const double *k, const double *v, uint32_t n_tokens, double *out)
+static void attend(const struct hparams *h, const double *q, const double *k, const double *v,
+                   uint32_t n_tokens, double *out)
 {
     uint32_t share = h->n_heads / h->n_kv_heads;
     double *p = malloc(n_tokens * sizeof *p);
     for (uint32_t t = 0; t < n_tokens; t++)
         for (uint32_t head = 0; head < h->n_heads; head++) {
-            uint32_t kv = head / share, first = h->sliding_window && t >= h->sliding_window ? t + 1 - h->sliding_window : 0;
+            uint32_t kv = head / share, first = h->sliding_window && t >= h->sliding_window
+                                                    ? t + 1 - h->sliding_window
+                                                    : 0;
             double most = -INFINITY, total = 0.0;
             for (uint32_t j = first; j <= t; j++) {
                 p[j] = 0.0;
                 for (uint32_t d = 0; d < h->head_dim; d++)
-                    p[j] += q[((size_t)t * h->n_heads + head) * h->head_dim + d] * k[((size_t)j * h->n_kv_heads + kv) * h->head_dim + d];
+                    p[j] += q[((size_t)t * h->n_heads + head) * h->head_dim + d] *
+                            k[((size_t)j * h->n_kv_heads + kv) * h->head_dim + d];
                 p[j] *= (double)h->attention_scale;
                 most = fmax(most, p[j]);
             }
@@ -92,16 +98,21 @@ static double *zeros(size_t n)
     return calloc(n, sizeof(double));
 }
 
-static int forward_layer(const struct network *network, const struct layer *layer, uint32_t n_tokens, double *x, struct error *err)
+static int forward_layer(const struct network *network, const struct layer *layer,
+                         uint32_t n_tokens, double *x, struct error *err)
 {
     const struct hparams *h = &network->hparams;
     size_t n = n_tokens;
-    double *normed = zeros(n * h->n_embd), *q = zeros(n * h->n_heads * h->head_dim), *k = zeros(n * h->n_kv_heads * h->head_dim);
-    double *v = zeros(n * h->n_kv_heads * h->value_dim), *attention = zeros(n * h->n_heads * h->value_dim);
+    double *normed = zeros(n * h->n_embd), *q = zeros(n * h->n_heads * h->head_dim),
+           *k = zeros(n * h->n_kv_heads * h->head_dim);
+    double *v = zeros(n * h->n_kv_heads * h->value_dim),
+           *attention = zeros(n * h->n_heads * h->value_dim);
     double *gate = zeros(n * h->n_ff), *up = zeros(n * h->n_ff);
     for (size_t t = 0; t < n; t++)
-        norm(x + t * h->n_embd, layer->attention_norm, (double)h->rms_eps, normed + t * h->n_embd, h->n_embd);
-    int rc = multiply(network, &layer->q, normed, n_tokens, q, err) < 0 || multiply(network, &layer->k, normed, n_tokens, k, err) < 0 ||
+        norm(x + t * h->n_embd, layer->attention_norm, (double)h->rms_eps, normed + t * h->n_embd,
+             h->n_embd);
+    int rc = multiply(network, &layer->q, normed, n_tokens, q, err) < 0 ||
+                     multiply(network, &layer->k, normed, n_tokens, k, err) < 0 ||
                      multiply(network, &layer->v, normed, n_tokens, v, err) < 0
                  ? -1
                  : 0;
@@ -114,8 +125,10 @@ static int forward_layer(const struct network *network, const struct layer *laye
     attend(h, q, k, v, n_tokens, attention);
     rc = rc < 0 ? rc : multiply(network, &layer->o, attention, n_tokens, x, err);
     for (size_t t = 0; t < n; t++)
-        norm(x + t * h->n_embd, layer->ffn_norm, (double)h->rms_eps, normed + t * h->n_embd, h->n_embd);
-    if (rc == 0 && (multiply(network, &layer->gate, normed, n_tokens, gate, err) < 0 || multiply(network, &layer->up, normed, n_tokens, up, err) < 0))
+        norm(x + t * h->n_embd, layer->ffn_norm, (double)h->rms_eps, normed + t * h->n_embd,
+             h->n_embd);
+    if (rc == 0 && (multiply(network, &layer->gate, normed, n_tokens, gate, err) < 0 ||
+                    multiply(network, &layer->up, normed, n_tokens, up, err) < 0))
         rc = -1;
     for (size_t i = 0; i < n * h->n_ff; i++)
         gate[i] = gate[i] / (1.0 + exp(-gate[i])) * up[i];
@@ -124,7 +137,8 @@ static int forward_layer(const struct network *network, const struct layer *laye
     return rc;
 }
 
-double *oracle_logprobs(const struct network *network, const int32_t *tokens, uint32_t n_tokens, struct error *err)
+double *oracle_logprobs(const struct network *network, const int32_t *tokens, uint32_t n_tokens,
+                        struct error *err)
 {
     const struct hparams *h = &network->hparams;
     float *embeddings = malloc((size_t)h->n_vocab * h->n_embd * sizeof *embeddings);
@@ -136,7 +150,8 @@ double *oracle_logprobs(const struct network *network, const int32_t *tokens, ui
     for (uint32_t i = 0; i < h->n_layers && rc == 0; i++)
         rc = forward_layer(network, &network->layers[i], n_tokens, x, err);
     for (size_t t = 0; t < n_tokens && rc == 0; t++)
-        norm(x + t * h->n_embd, network->output_norm, (double)h->rms_eps, x + t * h->n_embd, h->n_embd);
+        norm(x + t * h->n_embd, network->output_norm, (double)h->rms_eps, x + t * h->n_embd,
+             h->n_embd);
     rc = rc < 0 ? rc : multiply(network, &network->head, x, n_tokens, logits, err);
     for (size_t t = 0; t < n_tokens && rc == 0; t++) {
         double *row = logits + t * h->n_vocab, most = -INFINITY, total = 0.0;

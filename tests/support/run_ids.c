@@ -34,13 +34,15 @@ static int keep(void *context, const struct trawl_result *result, struct error *
 {
     struct run_ids *run = context;
     uint32_t s = (uint32_t)result->tag, n = result->n_readouts;
-    run->out_of_order |= at(run, run->n_answered) != s || n != run->n_ids[s] - run->first_readout[s];
+    run->out_of_order |=
+        at(run, run->n_answered) != s || n != run->n_ids[s] - run->first_readout[s];
     run->n_answered++;
     run->n_waiting--;
     struct bytes *to = &run->results[s];
     size_t n_top = (size_t)n * run->readout.n_top;
     if (bytes_append(to, &n, sizeof n, err) < 0 ||
-        bytes_append(to, result->wanted, (size_t)n * run->readout.n_wanted * sizeof(float), err) < 0 ||
+        bytes_append(to, result->wanted, (size_t)n * run->readout.n_wanted * sizeof(float), err) <
+            0 ||
         (run->readout.next && bytes_append(to, result->next, n * sizeof(float), err) < 0) ||
         bytes_append(to, result->top, n_top * sizeof(float), err) < 0 ||
         bytes_append(to, result->top_ids, n_top * sizeof(int32_t), err) < 0)
@@ -55,7 +57,8 @@ int run_ids(struct run_ids *run, struct error *err)
     run->n_given = run->n_answered = run->n_waiting = 0;
     run->out_of_order = false;
     struct trawl_run_callbacks callbacks = {run, next, keep, NULL};
-    return trawl_run(run->model, &run->options, &run->readout, run->max_tokens, &callbacks, &run->stats, err);
+    return trawl_run(run->model, &run->options, &run->readout, run->max_tokens, &callbacks,
+                     &run->stats, err);
 }
 
 void run_ids_deinit(struct run_ids *run)
@@ -70,7 +73,8 @@ bool run_ids_equal(const struct run_ids *a, const struct run_ids *b)
         return false;
     for (uint32_t s = 0; s < a->n; s++)
         if (a->results[s].n_bytes != b->results[s].n_bytes ||
-            (a->results[s].n_bytes && memcmp(a->results[s].data, b->results[s].data, a->results[s].n_bytes) != 0))
+            (a->results[s].n_bytes &&
+             memcmp(a->results[s].data, b->results[s].data, a->results[s].n_bytes) != 0))
             return false;
     return true;
 }

@@ -1,6 +1,7 @@
 #ifndef SUPPORT_RUN_IDS_H
 #define SUPPORT_RUN_IDS_H
-/* Token sequences through the public trawl_run, with all that came back kept for comparing bit by bit. One thread. */
+/* Token sequences through the public trawl_run, with all that came back kept for comparing bit by
+ * bit. One thread. */
 
 #include "base/bytes.h"
 #include "trawl.h"
@@ -18,7 +19,8 @@ struct run_ids {
     uint32_t order[RUN_IDS_MOST]; /* the i-th given is sequence order[i]; all zero: as they are */
     uint32_t most_in_batch;       /* the source pauses after so many; 0: never */
     uint32_t stop_after;          /* results; 0: never */
-    int (*before)(void *context, uint32_t n_given); /* called before each sequence is given; may be NULL */
+    int (*before)(void *context,
+                  uint32_t n_given); /* called before each sequence is given; may be NULL */
     void *before_context;
 
     /* Set by run_ids. */

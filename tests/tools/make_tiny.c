@@ -1,5 +1,6 @@
-/* make_tiny PATH [KEY=NUMBER ...]: a random model for the scripts that test the program. KEYs: layers, dim, heads, kv_heads, ffn,
- * context, vocab, type (a tensor type's number in GGUF), seed. */
+/* make_tiny PATH [KEY=NUMBER ...]: a random model for the scripts that test the program. KEYs:
+ * layers, dim, heads, kv_heads, ffn, context, vocab, type (a tensor type's number in GGUF), seed.
+ */
 
 #include "support/tiny_model.h"
 
@@ -13,7 +14,7 @@ static bool set(struct tiny_model *model, const char *key, size_t n_key, uint64_
         const char *name;
         uint32_t *field;
     } keys[] = {
-        {"layers", &model->n_layers}, {"dim", &model->dim},         {"heads", &model->n_heads},
+        {"layers", &model->n_layers},     {"dim", &model->dim},     {"heads", &model->n_heads},
         {"kv_heads", &model->n_kv_heads}, {"ffn", &model->ffn_dim}, {"context", &model->context},
         {"vocab", &model->n_vocab},
     };
@@ -36,7 +37,8 @@ int main(int argc, char **argv)
     struct tiny_model model = {.seed = 1};
     for (int i = 2; i < argc; i++) {
         const char *equals = strchr(argv[i], '=');
-        if (!equals || !set(&model, argv[i], (size_t)(equals - argv[i]), strtoull(equals + 1, NULL, 10))) {
+        if (!equals ||
+            !set(&model, argv[i], (size_t)(equals - argv[i]), strtoull(equals + 1, NULL, 10))) {
             fprintf(stderr, "make_tiny: %s: no such key\n", argv[i]);
             return 2;
         }

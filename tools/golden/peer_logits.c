@@ -36,7 +36,7 @@ static int read_sequence(llama_token *tokens, int n_vocab)
     if (!fgets(line, sizeof line, stdin))
         return -1;
     int n_tokens = 0;
-    for (char *at = line, *end; ; at = end) {
+    for (char *at = line, *end;; at = end) {
         long id = strtol(at, &end, 10);
         if (end == at)
             return n_tokens;
