@@ -124,8 +124,11 @@ static double read_rate(struct disk *disk, uint32_t request_bytes, int in_flight
         if (going && n_flying < in_flight) {
             if (disk->offset + request_bytes > disk->file.size_bytes)
                 disk->offset = 0;
-            struct reader_request request = {&disk->file, disk->offset, request_bytes,
-                                             disk->room + slot * request_bytes, slot};
+            struct reader_request request = {.file = &disk->file,
+                                             .offset = disk->offset,
+                                             .n_bytes = request_bytes,
+                                             .to = disk->room + slot * request_bytes,
+                                             .tag = slot};
             if (disk->reader->submit(reader, &request, &err) < 0)
                 stop(err.text);
             disk->offset += request_bytes;

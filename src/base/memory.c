@@ -39,6 +39,22 @@ static void add_used(struct memory *memory, enum memory_purpose purpose, uint64_
     }
 }
 
+/* Fresh pages from a multiple of [align] on; NULL when there are none. */
+static char *map_aligned(uint64_t n_bytes, uint64_t align)
+{
+    uint64_t spare = align - PAGE_BYTES; /* the system starts anywhere: what is beside goes back */
+    char *mapped = mmap(NULL, (size_t)(n_bytes + spare), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED)
+        return NULL;
+    uint64_t before = round_up((uintptr_t)mapped, align) - (uintptr_t)mapped;
+    if (before > 0)
+        munmap(mapped, (size_t)before);
+    if (spare > before)
+        munmap(mapped + before + n_bytes, (size_t)(spare - before));
+    return mapped + before;
+}
+
 void *memory_alloc(struct memory *memory, enum memory_purpose purpose, uint64_t n_bytes,
                    struct error *err)
 {
@@ -47,16 +63,16 @@ void *memory_alloc(struct memory *memory, enum memory_purpose purpose, uint64_t 
         return NULL;
     }
     uint64_t mapped_bytes = round_up(n_bytes, PAGE_BYTES);
-    void *block = mmap(NULL, (size_t)mapped_bytes, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (block == MAP_FAILED) {
+    uint64_t align = mapped_bytes >= 2 * HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : PAGE_BYTES;
+    char *block = map_aligned(mapped_bytes, align);
+    if (!block) {
         fail_memory(err, n_bytes, memory_purpose_name(purpose));
         return NULL;
     }
 #ifdef MADV_HUGEPAGE
     /* Fewer TLB misses and cheaper direct reads. It takes no more than was planned: blocks are used
-     * to their end. */
-    if (mapped_bytes >= 2 * HUGE_PAGE_BYTES)
+     * to their end, and what is no whole huge page there is of small ones. */
+    if (align == HUGE_PAGE_BYTES)
         (void)madvise(block, (size_t)mapped_bytes, MADV_HUGEPAGE);
 #endif
     add_used(memory, purpose, mapped_bytes);

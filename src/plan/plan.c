@@ -13,7 +13,9 @@
  */
 #define ENOUGH_ROWS 4096
 
-/* Slices: large enough that their border costs nothing, and smaller only where the budget is. */
+/* Slices: small, so that what is being read and used stays in the caches (stream/ring.h), and
+ * larger only where a round of all threads' work items is; smaller where the budget is. */
+#define USUAL_SLICE_BYTES (1u << 20)
 #define MOST_SLICE_BYTES  (16u << 20)
 #define LEAST_SLICE_BYTES (256u << 10)
 
@@ -48,8 +50,14 @@ static int fixed_parts(const struct plan_input *input, uint64_t slice_bytes, uin
                        struct slicing *slicing, struct error *err)
 {
     struct sweep_shape shape = shape_of(input, n_rows);
-    if (sweep_measure(&shape, bytes, err) < 0 ||
-        slicing_make(slicing, input->program, slice_bytes, bytes->piece, bytes->ffn_piece, err) < 0)
+    if (sweep_measure(&shape, bytes, err) < 0)
+        return -1;
+    const struct slicing_options cuts = {.usual_bytes = min_size(USUAL_SLICE_BYTES, slice_bytes),
+                                         .most_bytes = slice_bytes,
+                                         .piece = bytes->piece,
+                                         .ffn_piece = bytes->ffn_piece,
+                                         .n_threads = input->n_threads};
+    if (slicing_make(slicing, input->program, &cuts, err) < 0)
         return -1;
     struct stream_ring ring = stream_ring_bytes(slicing->slices, slicing->n_slices);
     plan->process_bytes = input->process_bytes + SLACK_BYTES;

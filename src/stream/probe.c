@@ -30,8 +30,11 @@ int probe_read_rate(const struct file *file, const struct reader_ops *reader, ui
             n_done++;
         }
         if (rc == 0 && n_submitted < n_requests) {
-            struct reader_request request = {file, n_submitted * request_bytes, request_bytes,
-                                             room + completion.tag * request_bytes, completion.tag};
+            struct reader_request request = {.file = file,
+                                             .offset = n_submitted * request_bytes,
+                                             .n_bytes = request_bytes,
+                                             .to = room + completion.tag * request_bytes,
+                                             .tag = completion.tag};
             rc = reader->submit(state, &request, err);
             n_submitted += rc == 0;
         } else if (n_submitted < (uint64_t)in_flight) {

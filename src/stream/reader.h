@@ -21,6 +21,8 @@ struct reader_request {
     uint32_t n_bytes; /* 1 to READER_MAX_BYTES; may reach beyond the end of the file */
     void *to;
     uint64_t tag; /* handed back */
+    bool fresh;   /* memory never touched: the system clears its pages first, which takes longer
+                     than the submission and should not hold up the caller */
 };
 
 struct reader_completion {

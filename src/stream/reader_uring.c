@@ -59,6 +59,8 @@ static int uring_submit(void *opened, const struct reader_request *request, stru
         return fail(err, ERROR_IO, "io_uring has no room for a request");
     io_uring_prep_read(sqe, request->file->fd, request->to, request->n_bytes, request->offset);
     sqe->user_data = (uint64_t)index;
+    if (request->fresh)
+        sqe->flags |= IOSQE_ASYNC; /* pages are cleared by the kernel's own threads */
 
     int rc;
     do

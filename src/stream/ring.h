@@ -1,48 +1,51 @@
 #ifndef STREAM_RING_H
 #define STREAM_RING_H
-/* Where in a circular memory the next piece goes: contiguous pieces of any size, given back in the
- * order they were taken. A piece that does not fit before the end starts at 0 and takes the rest
- * before the end with it. */
+/* Where in the ring's memory the next piece goes: contiguous pieces of any size, in the lowest room
+ * that is wide enough. Pieces come and go first in, first out, but the place that was left last is
+ * taken again first, so that a run which waits for its disk lives in a few megabytes: memory that
+ * the caches hold, into which devices copy up to half faster than into memory long not touched. */
 
+#include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+struct ring_piece {
+    uint64_t offset, n_bytes;
+};
 
 struct ring {
     uint64_t n_bytes;
-    uint64_t head, tail; /* offsets of the next piece and of the oldest one */
-    uint64_t used_bytes; /* tells full from empty when they are equal */
+    struct ring_piece *pieces; /* [n_pieces] ascending; room for all that ever live at a time */
+    size_t n_pieces;
 };
 
-/* Offset of a piece of [n_bytes] > 0 in *offset, and in *taken_bytes what must be given back for
- * it. False when there is no room now; with nothing taken there is room for anything up to the
- * ring's size. */
-static inline bool ring_take(struct ring *ring, uint64_t n_bytes, uint64_t *offset,
-                             uint64_t *taken_bytes)
+/* Offset of a new piece of [n_bytes] > 0. False when there is no room now; with nothing taken there
+ * is room for anything up to the ring's size. */
+static inline bool ring_take(struct ring *ring, uint64_t n_bytes, uint64_t *offset)
 {
-    if (ring->used_bytes == 0)
-        ring->head = ring->tail = 0;
-    uint64_t start = ring->head, wasted = 0;
-    if (ring->used_bytes > 0 && start <= ring->tail) {
-        if (n_bytes > ring->tail - start)
-            return false;
-    } else if (n_bytes > ring->n_bytes - start) {
-        wasted = ring->n_bytes - start;
-        start = 0;
-        if (n_bytes > ring->tail)
-            return false;
-    }
-    *offset = start;
-    *taken_bytes = n_bytes + wasted;
-    ring->used_bytes += *taken_bytes;
-    ring->head = (start + n_bytes) % ring->n_bytes;
+    size_t i = 0;
+    *offset = 0;
+    for (; i < ring->n_pieces && ring->pieces[i].offset - *offset < n_bytes; i++)
+        *offset = ring->pieces[i].offset + ring->pieces[i].n_bytes;
+    if (i == ring->n_pieces && ring->n_bytes - *offset < n_bytes)
+        return false;
+    memmove(ring->pieces + i + 1, ring->pieces + i, (ring->n_pieces - i) * sizeof *ring->pieces);
+    ring->pieces[i] = (struct ring_piece){*offset, n_bytes};
+    ring->n_pieces++;
     return true;
 }
 
-/* Gives the oldest piece back. */
-static inline void ring_give(struct ring *ring, uint64_t taken_bytes)
+/* Gives the piece at [offset] back. */
+static inline void ring_give(struct ring *ring, uint64_t offset)
 {
-    ring->used_bytes -= taken_bytes;
-    ring->tail = (ring->tail + taken_bytes) % ring->n_bytes;
+    size_t i = 0;
+    while (i < ring->n_pieces && ring->pieces[i].offset != offset)
+        i++;
+    assert(i < ring->n_pieces);
+    ring->n_pieces--;
+    memmove(ring->pieces + i, ring->pieces + i + 1, (ring->n_pieces - i) * sizeof *ring->pieces);
 }
 
 #endif

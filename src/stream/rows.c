@@ -109,8 +109,11 @@ static int submit_window(struct rows_run *run, struct error *err)
     int index = run->free_windows[run->n_free - 1];
     struct window *window = &run->windows[index];
     *window = (struct window){run->position, left < WINDOW_BYTES ? (uint32_t)left : WINDOW_BYTES};
-    struct reader_request request = {run->request->file, window->offset, window->n_bytes,
-                                     run->buffers + (size_t)index * WINDOW_BYTES, (uint64_t)index};
+    struct reader_request request = {.file = run->request->file,
+                                     .offset = window->offset,
+                                     .n_bytes = window->n_bytes,
+                                     .to = run->buffers + (size_t)index * WINDOW_BYTES,
+                                     .tag = (uint64_t)index};
     if (run->ops->submit(run->reader, &request, err) < 0)
         return fail_context(err, "%s", run->request->file->path);
     run->n_free--;
@@ -126,6 +129,8 @@ static int finish_window(struct rows_run *run, struct error *err)
     const struct window *window = &run->windows[completion.tag];
     uint8_t *buffer = run->buffers + completion.tag * WINDOW_BYTES;
     run->free_windows[run->n_free++] = (int)completion.tag;
+    if (run->request->meanwhile)
+        run->request->meanwhile(run->request->context);
     int64_t n = completion.result;
     if (n == -EINTR || n == -EAGAIN || (n >= 0 && n < (int64_t)window->n_bytes)) {
         n = file_read_aligned(run->request->file, window->offset, buffer, window->n_bytes);

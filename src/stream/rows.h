@@ -24,6 +24,9 @@ struct rows_request {
     uint8_t *to;                     /* [n_ids, row_bytes] */
     const struct reader_ops *reader; /* NULL: the best that works here */
     struct memory *memory;
+    /* Called after each completion (may be NULL): other reading must not stand still meanwhile. */
+    void (*meanwhile)(void *context);
+    void *context;
 };
 
 /* Reads the rows. Returns the bytes read from disk (whole pages, with the gaps between near rows),

@@ -2,7 +2,8 @@
 #include "base/size.h"
 #include "stream/stream.h"
 
-#define USUAL_IN_FLIGHT_BYTES (4ull * READER_MAX_BYTES)
+/* Read ahead of a slice in use: bridges the steps that have no weights. */
+#define USUAL_AHEAD_BYTES (16ull << 20)
 
 static uint64_t part_read_bytes(const struct slice_part *part)
 {
@@ -29,9 +30,8 @@ struct stream_ring stream_ring_bytes(const struct slice *slices, size_t n_slices
         if (n_bytes > largest)
             largest = n_bytes;
     }
-    /* One slice in use, one (or four requests) on the way, and the end of the ring that a piece may
-     * find too short. */
-    uint64_t ahead = largest > USUAL_IN_FLIGHT_BYTES ? largest : USUAL_IN_FLIGHT_BYTES;
+    /* One slice in use, what is ahead of it, and rooms between pieces that are too narrow. */
+    uint64_t ahead = largest > USUAL_AHEAD_BYTES ? largest : USUAL_AHEAD_BYTES;
     uint64_t recommended = largest + ahead + largest;
     if (recommended > total)
         recommended = total;

@@ -5,6 +5,10 @@
 #include <assert.h>
 #include <inttypes.h>
 
+/* Requests in flight where slices are small: 4 MB. More of them bring no more bytes from the disks
+ * seen, and take more memory than the caches hold (ring.h). */
+#define LEAST_IN_FLIGHT 8
+
 static int check_slices(const struct stream_options *options, uint64_t *pinned_bytes,
                         struct error *err)
 {
@@ -40,13 +44,15 @@ static struct stream *make_stream(const struct stream_options *options, int dept
 {
     uint64_t flights_at = round_up(sizeof(struct stream), 64);
     uint64_t slots_at = flights_at + round_up((uint64_t)depth * sizeof(struct flight), 64);
-    uint64_t table_bytes = slots_at + options->n_slices * sizeof(struct slot);
+    uint64_t pieces_at = slots_at + round_up(options->n_slices * sizeof(struct slot), 64);
+    uint64_t table_bytes = pieces_at + options->n_slices * sizeof(struct ring_piece);
     uint8_t *block = memory_alloc(options->memory, MEMORY_RING, table_bytes, err);
     if (!block)
         return NULL;
     struct stream *stream = (struct stream *)block;
     stream->flights = (struct flight *)(block + flights_at);
     stream->slots = (struct slot *)(block + slots_at);
+    stream->ring.pieces = (struct ring_piece *)(block + pieces_at);
     stream->table_bytes = table_bytes;
     stream->files = options->files;
     stream->slices = options->slices;
@@ -98,7 +104,8 @@ struct stream *stream_open(const struct stream_options *options, struct error *e
     }
     int depth = options->depth;
     if (depth <= 0)
-        depth = (int)min_size((size_t)div_up(room.least_bytes, READER_MAX_BYTES) + 4, 64);
+        depth = (int)min_size(
+            max_size(LEAST_IN_FLIGHT, div_up(room.least_bytes, STREAM_REQUEST_BYTES) + 4), 64);
 
     struct stream *stream = make_stream(options, depth, err);
     if (!stream)
@@ -144,13 +151,6 @@ int stream_begin_sweep(struct stream *stream, bool another_follows, struct error
     stream->begun = true;
     stream_drop_until(stream, stream->sweep_start);
     stream->limit = stream->sweep_start + (another_follows ? 2 : 1) * (uint64_t)stream->n_slices;
-    stream_advance(stream);
-    return stream->failed ? report(stream, err) : 0;
-}
-
-int stream_expect_another(struct stream *stream, struct error *err)
-{
-    stream->limit = stream->sweep_start + 2 * (uint64_t)stream->n_slices;
     stream_advance(stream);
     return stream->failed ? report(stream, err) : 0;
 }
@@ -231,9 +231,4 @@ void stream_poll(struct stream *stream)
 struct stream_statistics stream_statistics(const struct stream *stream)
 {
     return stream->statistics;
-}
-
-const char *stream_reader_name(const struct stream *stream)
-{
-    return stream->ops->name;
 }

@@ -18,6 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of one request; the last of a slice may be less. */
+#define STREAM_REQUEST_BYTES (512u << 10)
+
 struct slice_part {
     uint32_t file;            /* index into the stream's files */
     uint64_t offset, n_bytes; /* anywhere in the file; the pages around it are read */
@@ -62,9 +65,6 @@ void stream_close(struct stream *stream);
  * goes on past the last slice into the first ones of the sweep after this. */
 int stream_begin_sweep(struct stream *stream, bool another_follows, struct error *err) MUST_CHECK;
 
-/* Tells later what [another_follows] could not yet. */
-int stream_expect_another(struct stream *stream, struct error *err) MUST_CHECK;
-
 /* Blocks until slice [i] of the sweep is in memory; data[p] is the first byte of part p, valid
  * until the release. Ascending within a sweep; slices left out are dropped or never read. Earlier
  * slices may still be held while the ring has room (ERROR_LIMIT when it has not). A read that
@@ -88,7 +88,5 @@ struct stream_statistics {
     uint64_t wait_ns;    /* time stream_acquire blocked */
 };
 struct stream_statistics stream_statistics(const struct stream *stream);
-
-const char *stream_reader_name(const struct stream *stream);
 
 #endif

@@ -25,11 +25,11 @@ enum slot_state {
 };
 
 struct slot {
-    uint8_t *data;       /* [slice_read_bytes]: in the ring, or the slice's pinned memory */
-    uint64_t ring_bytes; /* taken in the ring, with what was wasted at its end; 0: none */
+    uint8_t *data; /* [slice_read_bytes]: in the ring, or the slice's pinned memory */
     uint32_t n_in_flight;
     uint8_t state;
     bool failed;
+    bool in_ring;  /* data is a piece of the ring */
     bool resident; /* pinned and read */
 };
 
@@ -55,7 +55,7 @@ struct stream {
     int first_free;         /* list of flights; -1: none */
     struct flight *flights; /* [depth] */
     struct slot *slots;     /* [n_slices] */
-    uint64_t table_bytes;   /* of this struct with flights and slots */
+    uint64_t table_bytes;   /* of this struct with flights, slots and the ring's pieces */
 
     uint8_t *ring_memory;
     struct ring ring;

@@ -22,10 +22,9 @@ static void reclaim(struct stream *stream)
             slot->state = SLOT_EMPTY;
         if (slot->state != SLOT_EMPTY)
             return;
-        if (slot->ring_bytes > 0) {
-            ring_give(&stream->ring, slot->ring_bytes);
-            slot->ring_bytes = 0;
-        }
+        if (slot->in_ring)
+            ring_give(&stream->ring, (uint64_t)(slot->data - stream->ring_memory));
+        slot->in_ring = false;
         stream->tail++;
     }
 }
@@ -40,10 +39,10 @@ static bool open_slice(struct stream *stream)
     slot->failed = false;
     if (!stream->slices[i].pinned) {
         uint64_t offset;
-        if (!ring_take(&stream->ring, slice_read_bytes(&stream->slices[i]), &offset,
-                       &slot->ring_bytes))
+        if (!ring_take(&stream->ring, slice_read_bytes(&stream->slices[i]), &offset))
             return false;
         slot->data = stream->ring_memory + offset;
+        slot->in_ring = true;
     }
     slot->state = slot->resident ? SLOT_READY : SLOT_READING;
     stream->issue_open = true;
@@ -68,11 +67,15 @@ static int submit_next(struct stream *stream, struct error *err)
     flight->slice = i;
     flight->file = stream->files[part->file];
     flight->offset = offset;
-    flight->n_bytes = left < READER_MAX_BYTES ? (uint32_t)left : READER_MAX_BYTES;
+    flight->n_bytes = left < STREAM_REQUEST_BYTES ? (uint32_t)left : STREAM_REQUEST_BYTES;
     flight->needed_bytes = needed < flight->n_bytes ? needed : flight->n_bytes;
     flight->to = slot->data + before + stream->issue_done;
-    struct reader_request request = {flight->file, offset, flight->n_bytes, flight->to,
-                                     (uint64_t)index};
+    struct reader_request request = {.file = flight->file,
+                                     .offset = offset,
+                                     .n_bytes = flight->n_bytes,
+                                     .to = flight->to,
+                                     .tag = (uint64_t)index,
+                                     .fresh = slice->pinned};
     if (stream->ops->submit(stream->reader, &request, err) < 0)
         return fail_context(err, "%s", flight->file->path);
 

@@ -79,6 +79,11 @@ static void embed_item(void *arg, size_t item, int worker)
         memcpy(sweep->hidden + sweep->order[i] * width, first, width * sizeof(float));
 }
 
+static void poll_stream(void *stream)
+{
+    stream_poll(stream);
+}
+
 int step_embed(struct sweep *sweep, const struct step *step, struct error *err)
 {
     (void)step;
@@ -113,7 +118,9 @@ int step_embed(struct sweep *sweep, const struct step *step, struct error *err)
                                        .n_ids = n_ids,
                                        .to = raw,
                                        .reader = sweep->reader,
-                                       .memory = sweep->memory};
+                                       .memory = sweep->memory,
+                                       .meanwhile = poll_stream,
+                                       .context = sweep->stream};
         uint64_t started = clock_ns();
         int64_t n_bytes = rows_read(&request, err);
         if (n_bytes < 0)

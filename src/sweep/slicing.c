@@ -14,16 +14,17 @@ static uint64_t output_bytes(const struct step *step)
     return n_bytes;
 }
 
-/* Outputs of one slice of [step]. */
-static uint32_t outputs_per_slice(const struct step *step, uint64_t slice_bytes, uint32_t piece,
-                                  uint32_t ffn_piece)
+/* Outputs of one slice of [step]: whole rounds, in which every thread has one work item, so that no
+ * thread waits for another at its end; single items where not even one round may be held. */
+static uint32_t outputs_per_slice(const struct step *step, const struct slicing_options *options)
 {
-    uint32_t unit = step->up ? ffn_piece : piece;
-    uint64_t n = round_down(slice_bytes / output_bytes(step), unit);
-    n = n < unit ? unit : n;
-    /* Equal slices rather than a small last one. */
-    uint64_t n_slices = div_up(step->weight->n, n);
-    return (uint32_t)round_up(div_up(step->weight->n, n_slices), unit);
+    uint32_t item = step->up ? options->ffn_piece : options->piece;
+    uint64_t round = (uint64_t)item * (uint64_t)options->n_threads;
+    uint64_t each = output_bytes(step);
+    uint64_t n = max_size(round_down(options->usual_bytes / each, round), round);
+    if (n * each > options->most_bytes)
+        n = max_size(round_down(options->most_bytes / each, item), item);
+    return (uint32_t)min_size(n, round_up(step->weight->n, item));
 }
 
 static struct slice_part part_of(const struct weight *weight, uint32_t first, uint32_t n)
@@ -34,16 +35,15 @@ static struct slice_part part_of(const struct weight *weight, uint32_t first, ui
                                .n_bytes = n * row_bytes};
 }
 
-int slicing_make(struct slicing *slicing, const struct program *program, uint64_t slice_bytes,
-                 uint32_t piece, uint32_t ffn_piece, struct error *err)
+int slicing_make(struct slicing *slicing, const struct program *program,
+                 const struct slicing_options *options, struct error *err)
 {
     memset(slicing, 0, sizeof *slicing);
     size_t n_slices = 0;
     for (size_t s = 0; s < program->n_steps; s++)
         if (program->steps[s].kind == STEP_GEMM)
             n_slices +=
-                div_up(program->steps[s].weight->n,
-                       outputs_per_slice(&program->steps[s], slice_bytes, piece, ffn_piece));
+                div_up(program->steps[s].weight->n, outputs_per_slice(&program->steps[s], options));
     slicing->slices = calloc(n_slices, sizeof *slicing->slices);
     slicing->outputs = calloc(n_slices, sizeof *slicing->outputs);
     slicing->first_of_step = calloc(program->n_steps + 1, sizeof *slicing->first_of_step);
@@ -56,7 +56,7 @@ int slicing_make(struct slicing *slicing, const struct program *program, uint64_
         slicing->first_of_step[s] = slicing->n_slices;
         if (step->kind != STEP_GEMM)
             continue;
-        uint32_t per_slice = outputs_per_slice(step, slice_bytes, piece, ffn_piece);
+        uint32_t per_slice = outputs_per_slice(step, options);
         for (uint32_t first = 0; first < step->weight->n; first += per_slice) {
             uint32_t n = step->weight->n - first < per_slice ? step->weight->n - first : per_slice;
             struct slice *slice = &slicing->slices[slicing->n_slices];

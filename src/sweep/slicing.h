@@ -22,10 +22,15 @@ struct slicing {
     uint64_t largest_bytes; /* one slice, as read */
 };
 
-/* Slices of at most [slice_bytes], but never less than one work item: multiples of [piece] outputs
- * ([ffn_piece] of gate and up). */
-int slicing_make(struct slicing *slicing, const struct program *program, uint64_t slice_bytes,
-                 uint32_t piece, uint32_t ffn_piece, struct error *err) MUST_CHECK;
+struct slicing_options {
+    uint64_t usual_bytes;      /* of a slice, as whole rounds of the threads allow */
+    uint64_t most_bytes;       /* of a slice, unless a single work item is more */
+    uint32_t piece, ffn_piece; /* outputs of a work item; the second of gate and up */
+    int n_threads;
+};
+
+int slicing_make(struct slicing *slicing, const struct program *program,
+                 const struct slicing_options *options, struct error *err) MUST_CHECK;
 void slicing_free(struct slicing *slicing);
 
 /* Marks slices as pinned, [budget_bytes] in all at most, spread evenly over the sweep; returns the

@@ -59,9 +59,13 @@ static int run_way(const struct trawl_model *model, const struct sequences *sequ
     struct stream *stream = NULL;
     bool ready = false;
     int rc = pool && sweep_measure(&shape, &bytes, err) == 0 ? 0 : -1;
+    const struct slicing_options cuts = {.usual_bytes = way->slice_bytes,
+                                         .most_bytes = way->slice_bytes,
+                                         .piece = bytes.piece,
+                                         .ffn_piece = bytes.ffn_piece,
+                                         .n_threads = way->n_threads};
     if (rc == 0)
-        rc = slicing_make(&slicing, &model->program, way->slice_bytes, bytes.piece, bytes.ffn_piece,
-                          err);
+        rc = slicing_make(&slicing, &model->program, &cuts, err);
     if (rc == 0) {
         slicing_pin(&slicing, way->pinned_bytes);
         struct stream_ring ring = stream_ring_bytes(slicing.slices, slicing.n_slices);
@@ -386,6 +390,39 @@ TEST(names_the_tensor_that_holds_nan)
             free(got);
             trawl_model_close(model);
         }
+}
+
+TEST(slices_are_whole_rounds_of_work_items)
+{
+    struct tiny_model tiny = {.seed = check_seed()};
+    struct trawl_model *model = open_tiny(&tiny, "rounds");
+    REQUIRE(model != NULL);
+    for (uint64_t most_bytes = 1; most_bytes <= 1 << 20; most_bytes <<= 20) {
+        struct slicing_options cuts = {.usual_bytes = 1 << 12,
+                                       .most_bytes = most_bytes,
+                                       .piece = 4,
+                                       .ffn_piece = 8,
+                                       .n_threads = 3};
+        struct slicing slicing;
+        struct error err = {0};
+        REQUIRE(slicing_make(&slicing, &model->program, &cuts, &err) == 0);
+        for (size_t s = 0; s < model->program.n_steps; s++) {
+            const struct step *step = &model->program.steps[s];
+            uint32_t item = step->up ? 8 : 4, next = 0;
+            for (size_t i = slicing.first_of_step[s]; i < slicing.first_of_step[s + 1]; i++) {
+                CHECK_UINT(slicing.outputs[i].first, next);
+                next += slicing.outputs[i].n;
+                if (most_bytes == 1) /* nothing fits: as little as there is */
+                    CHECK(slicing.outputs[i].n <= item);
+                else if (next < step->weight->n)
+                    CHECK_UINT(slicing.outputs[i].n % (3 * item), 0);
+            }
+            if (step->kind == STEP_GEMM)
+                CHECK_UINT(next, step->weight->n);
+        }
+        slicing_free(&slicing);
+    }
+    trawl_model_close(model);
 }
 
 int main(int argc, char **argv)
