@@ -53,42 +53,28 @@ static void print_plan(const char *what, const struct trawl_plan *plan, struct o
     report_memory(plan, out);
 }
 
-static void key_text(struct out *out, const char *key, const char *value)
-{
-    out_format(out, ", \"%s\": ", key);
-    if (value)
-        out_json_text(out, value, strlen(value));
-    else
-        out_text(out, "null");
-}
-
-static void key_count(struct out *out, const char *key, uint64_t value)
-{
-    out_format(out, ", \"%s\": %" PRIu64, key, value);
-}
-
 static void print_model_json(const struct trawl_model_info *info, struct out *out)
 {
     out_text(out, "{\"file\": ");
     out_json_text(out, info->path, strlen(info->path));
-    key_text(out, "name", info->name);
-    key_text(out, "architecture", info->architecture);
-    key_count(out, "gguf_version", info->gguf_version);
-    key_count(out, "files", info->n_files);
-    key_count(out, "file_bytes", info->file_bytes);
-    key_count(out, "parameters", info->n_params);
-    key_count(out, "layers", info->n_layers);
-    key_count(out, "embedding_length", info->n_embd);
-    key_count(out, "feed_forward_length", info->n_ff);
-    key_count(out, "heads", info->n_heads);
-    key_count(out, "kv_heads", info->n_kv_heads);
-    key_count(out, "head_size", info->head_dim);
-    key_count(out, "context_length", info->n_context);
-    key_count(out, "sliding_window", info->sliding_window);
-    key_count(out, "vocabulary", info->n_vocab);
-    key_text(out, "tokenizer", info->tokenizer);
-    key_text(out, "pre_tokenizer", info->pre_tokenizer);
-    key_text(out, "template", info->template_name);
+    out_key_text(out, "name", info->name);
+    out_key_text(out, "architecture", info->architecture);
+    out_key_count(out, "gguf_version", info->gguf_version);
+    out_key_count(out, "files", info->n_files);
+    out_key_count(out, "file_bytes", info->file_bytes);
+    out_key_count(out, "parameters", info->n_params);
+    out_key_count(out, "layers", info->n_layers);
+    out_key_count(out, "embedding_length", info->n_embd);
+    out_key_count(out, "feed_forward_length", info->n_ff);
+    out_key_count(out, "heads", info->n_heads);
+    out_key_count(out, "kv_heads", info->n_kv_heads);
+    out_key_count(out, "head_size", info->head_dim);
+    out_key_count(out, "context_length", info->n_context);
+    out_key_count(out, "sliding_window", info->sliding_window);
+    out_key_count(out, "vocabulary", info->n_vocab);
+    out_key_text(out, "tokenizer", info->tokenizer);
+    out_key_text(out, "pre_tokenizer", info->pre_tokenizer);
+    out_key_text(out, "template", info->template_name);
     out_format(out, ", \"tied_head\": %s, \"types\": {", info->tied_head ? "true" : "false");
     for (int i = 0; i < info->n_types; i++)
         out_format(out, "%s\"%s\": {\"tensors\": %" PRIu64 ", \"bytes\": %" PRIu64 "}",
@@ -100,22 +86,22 @@ static void print_model_json(const struct trawl_model_info *info, struct out *ou
 static void print_plan_json(const char *key, const struct trawl_plan *plan, struct out *out)
 {
     out_format(out, ", \"%s\": {\"memory_bytes\": %" PRIu64, key, plan->memory_bytes);
-    key_count(out, "process_bytes", plan->process_bytes);
-    key_count(out, "model_bytes", plan->model_bytes);
-    key_count(out, "ring_bytes", plan->ring_bytes);
-    key_count(out, "scratch_bytes", plan->scratch_bytes);
-    key_count(out, "rows_bytes", plan->rows_bytes);
-    key_count(out, "input_bytes", plan->input_bytes);
-    key_count(out, "pinned_bytes", plan->pinned_bytes);
-    key_count(out, "rows", plan->n_rows);
-    key_count(out, "least_rows", plan->least_rows);
-    key_count(out, "bytes_per_row", plan->bytes_per_row);
-    key_count(out, "pinned_slices", plan->n_pinned);
-    key_count(out, "bytes_per_sweep", plan->bytes_per_sweep);
-    key_count(out, "threads", (uint64_t)(plan->n_threads > 0 ? plan->n_threads : 0));
-    key_text(out, "cpu", plan->cpu);
-    key_text(out, "numerics", plan->numerics);
-    key_text(out, "reader", plan->reader);
+    out_key_count(out, "process_bytes", plan->process_bytes);
+    out_key_count(out, "model_bytes", plan->model_bytes);
+    out_key_count(out, "ring_bytes", plan->ring_bytes);
+    out_key_count(out, "scratch_bytes", plan->scratch_bytes);
+    out_key_count(out, "rows_bytes", plan->rows_bytes);
+    out_key_count(out, "input_bytes", plan->input_bytes);
+    out_key_count(out, "pinned_bytes", plan->pinned_bytes);
+    out_key_count(out, "rows", plan->n_rows);
+    out_key_count(out, "least_rows", plan->least_rows);
+    out_key_count(out, "bytes_per_row", plan->bytes_per_row);
+    out_key_count(out, "pinned_slices", plan->n_pinned);
+    out_key_count(out, "bytes_per_sweep", plan->bytes_per_sweep);
+    out_key_count(out, "threads", (uint64_t)(plan->n_threads > 0 ? plan->n_threads : 0));
+    out_key_text(out, "cpu", plan->cpu);
+    out_key_text(out, "numerics", plan->numerics);
+    out_key_text(out, "reader", plan->reader);
     out_char(out, '}');
 }
 
@@ -144,10 +130,10 @@ static int print_all(const struct trawl_model *model, const struct arguments *ar
         plan.least_bytes > 0 && trawl_plan(model, &run, (uint32_t)window, &least, &too_small) == 0;
     if (json) {
         print_model_json(&info, out);
-        key_count(out, "least_memory_bytes", plan.least_bytes);
+        out_key_count(out, "least_memory_bytes", plan.least_bytes);
         if (planned == 0) {
-            key_count(out, "bytes_per_sweep", plan.bytes_per_sweep + plan.pinned_bytes);
-            key_count(out, "slices", plan.n_slices);
+            out_key_count(out, "bytes_per_sweep", plan.bytes_per_sweep + plan.pinned_bytes);
+            out_key_count(out, "slices", plan.n_slices);
         }
         if (has_least)
             print_plan_json("least", &least, out);

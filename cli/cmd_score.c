@@ -26,6 +26,7 @@ struct score {
     uint64_t n_scored;
     struct progress progress;
     struct report report;
+    struct stats_file stats;
 };
 
 static int next_sequence(void *context, struct trawl_sequence *sequence, struct error *err)
@@ -193,6 +194,7 @@ static int run(struct score *score, const struct arguments *arguments, struct er
     const struct option_use *stats = arguments_find(arguments, OPTION_STATS);
     struct trawl_run_options options;
     if (run_options_read(&options, arguments, err) < 0 ||
+        stats_file_open(&score->stats, stats ? stats->value : NULL, err) < 0 ||
         read_input(score, arguments, of_ids, err) < 0)
         return -1;
     score->progress.n_read = score->input.n_spans;
@@ -211,7 +213,7 @@ static int run(struct score *score, const struct arguments *arguments, struct er
         return -1;
     if (score->progress.on)
         report_screen(&score->report, &(struct out){.file = stderr});
-    return stats ? report_save(&score->report, stats->value, err) : 0;
+    return stats_file_save(&score->stats, &score->report, err);
 }
 
 int cmd_score(const struct arguments *arguments)
@@ -241,6 +243,7 @@ int cmd_score(const struct arguments *arguments)
 
     score_input_deinit(&score.input);
     bytes_deinit(&score.text);
+    stats_file_close(&score.stats);
     trawl_model_close(model);
     return status < 0 ? message_error(&err) : EXIT_MATCH;
 }

@@ -5,9 +5,50 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void tell(struct grep_run *run, const struct input_file *file)
+/* How input_bytes is spent. Half is the engine's documents in flight (trawl.h); one document that
+ * is read and tokenised takes four times its length, a page's markup more than its text. */
+#define DOCUMENT_SHARE 8  /* the largest document */
+#define ENDS_SHARE     16 /* ends of files in the queue */
+#define KEPT_SHARE     4  /* what sinks keep until later */
+#define SAMPLE_SHARE   2  /* what --sample has drawn, to be in flight later */
+
+/* ---- Opening ---- */
+
+static struct sink *make_sink(struct grep_run *run, struct error *err)
 {
     const struct grep_options *options = run->options;
+    struct text_options text = options->text;
+    text.holding = &run->kept;
+    struct json_options json = {.unit = options->text.unit,
+                                .no_text = options->no_text,
+                                .line_buffered = options->line_buffered,
+                                .questions = options->ask.questions,
+                                .n_questions = options->ask.n_questions};
+    struct top_options top = {
+        .holding = &run->kept, .n_wanted = options->n_top, .lowest = options->invert};
+    struct sink *sink =
+        options->json ? json_sink_new(&json, run->out, err) : text_sink_new(&text, run->out, err);
+    return sink && top.n_wanted > 0 ? top_sink_new(&top, sink, err) : sink;
+}
+
+/* Whether a sink reads the text after the engine has it. */
+static bool needs_text(const struct grep_options *options)
+{
+    if (options->json)
+        return !options->no_text;
+    return options->text.listing == LIST_DOCUMENTS &&
+           (options->text.unit != UNIT_FILE || options->text.show_text);
+}
+
+void grep_run_note(void *context, const struct input_file *file)
+{
+    struct grep_run *run = context;
+    const struct grep_options *options = run->options;
+    run->any_trouble = run->any_trouble || file->trouble;
+    run->report.unreadable += file->trouble != NULL;
+    run->report.binary += file->is_binary;
+    if (!file->trouble && !file->is_binary)
+        return;
     progress_clear(&run->progress);
     if (file->trouble && !options->no_messages)
         message("%s: %s", file->name, file->trouble);
@@ -16,28 +57,62 @@ static void tell(struct grep_run *run, const struct input_file *file)
         message("%s: binary file skipped (-a reads it as text)", file->name);
 }
 
+int grep_run_open(struct grep_run *run, const struct trawl_plan *plan, struct error *err)
+{
+    struct source_options source = run->options->source;
+    source.most_bytes = plan->input_bytes / DOCUMENT_SHARE;
+    run->source = source_new(&source, err);
+    return run->source ? 0 : -1;
+}
+
+static int planned(void *context, const struct trawl_plan *plan, struct error *err)
+{
+    struct grep_run *run = context;
+    const struct grep_options *options = run->options;
+    run->ends.most_bytes = plan->input_bytes / ENDS_SHARE;
+    run->kept.most_bytes = plan->input_bytes / KEPT_SHARE;
+    run->sample.most_bytes = plan->input_bytes / SAMPLE_SHARE;
+    if (grep_run_open(run, plan, err) < 0)
+        return -1;
+    if (!options->quiet && !options->dry_run && !(run->sink = make_sink(run, err)))
+        return -1;
+    struct sample_options sample = {.n_wanted = options->n_sample,
+                                    .seed = options->seed,
+                                    .holding = &run->sample,
+                                    .tell = grep_run_note,
+                                    .context = run};
+    return sample.n_wanted > 0 ? source_sample(run->source, &sample, &run->report.sampled_from, err)
+                               : 0;
+}
+
+/* ---- Documents on their way ---- */
+
 /* Takes [item], the end of a file. */
 static int end_file(struct grep_run *run, struct item *item, struct error *err)
 {
     const struct input_file *file = item->file;
-    if (file->trouble || file->is_binary)
-        tell(run, file);
-    run->any_trouble = run->any_trouble || file->trouble;
-    run->report.unreadable += file->trouble != NULL;
-    run->report.binary += file->is_binary;
+    grep_run_note(run, file);
     int status = run->sink ? run->sink->file_end(run->sink, file, err) : 0;
     item_free(item);
     return status;
+}
+
+static struct item *take_first(struct grep_run *run)
+{
+    struct item *item = run->queue;
+    run->queue = item->next;
+    if (!run->queue)
+        run->queue_end = &run->queue;
+    item->next = NULL;
+    return item;
 }
 
 /* Ends of files at the head of the queue wait for nothing. */
 static int flush_ends(struct grep_run *run, struct error *err)
 {
     while (run->queue && run->queue->is_end) {
-        struct item *item = run->queue;
-        run->queue = item->next;
-        if (!run->queue)
-            run->queue_end = &run->queue;
+        struct item *item = take_first(run);
+        holding_remove(&run->ends, item);
         if (end_file(run, item, err) < 0)
             return -1;
     }
@@ -67,9 +142,14 @@ static int next_document(void *context, struct trawl_document *document, struct 
     if (run->out->unflushed &&
         out_flush(run->out, err) < 0) /* answers of a sweep leave when it has ended */
         return -1;
-    while (!run->done && (status = source_next(run->source, &item, err)) != 0) {
+    while (!run->done) {
+        if (holding_is_full(&run->ends)) /* a document is before them, since they are waiting */
+            return 2;
+        status = source_next(run->source, &item, err);
         if (status < 0)
             return -1;
+        if (status == 0)
+            break;
         if (item->is_end && (!run->queue || run->options->dry_run)) {
             if (end_file(run, item, err) < 0)
                 return -1;
@@ -79,8 +159,10 @@ static int next_document(void *context, struct trawl_document *document, struct 
             *run->queue_end = item;
             run->queue_end = &item->next;
         }
-        if (item->is_end)
+        if (item->is_end) {
+            holding_add(&run->ends, item);
             continue;
+        }
         run->progress.n_read++;
         run->lent = item;
         *document = (struct trawl_document){
@@ -133,10 +215,7 @@ static int take_answer(void *context, const struct trawl_answer *answer, struct 
         return fail(err, ERROR_USAGE, "an answer to a document that was not asked");
     if (run->lent == item)
         run->lent = NULL;
-    run->queue = item->next;
-    if (!run->queue)
-        run->queue_end = &run->queue;
-    item->next = NULL;
+    take_first(run);
     run->progress.n_done++;
     if (run->progress.drawn)
         progress_clear(&run->progress);
@@ -166,8 +245,13 @@ int grep_run_all(struct grep_run *run, const struct trawl_model *model, struct e
 {
     run->queue_end = &run->queue;
     run->report.asked = true;
-    struct trawl_ask_callbacks callbacks = {
-        .context = run, .next = next_document, .answer = take_answer, .progress = show_progress};
+    run->keep_text = needs_text(run->options);
+    run->progress.on = run->options->show_progress;
+    struct trawl_ask_callbacks callbacks = {.context = run,
+                                            .planned = planned,
+                                            .next = next_document,
+                                            .answer = take_answer,
+                                            .progress = show_progress};
     int status = trawl_ask(model, &run->options->ask, &callbacks, &run->report.stats, err);
     progress_clear(&run->progress);
     return_lent(run);
@@ -194,4 +278,7 @@ void grep_run_deinit(struct grep_run *run)
         item_free(run->queue);
         run->queue = next;
     }
+    if (run->sink)
+        run->sink->free(run->sink);
+    source_free(run->source);
 }

@@ -9,18 +9,29 @@
 
 struct grep_run {
     const struct grep_options *options;
-    struct source *source;
-    struct sink *sink; /* NULL: nothing is printed */
+    struct source *source; /* owned */
+    struct sink *sink;     /* owned; NULL: nothing is printed */
     struct out *out;
     struct progress progress;
     struct report report;
+    struct stats_file stats;
     struct item *queue, **queue_end; /* pulled and not yet answered, oldest first */
+    struct holding ends;             /* of the ends of files among them */
+    struct holding sample;           /* --sample */
+    struct holding kept;             /* answered ones that the sinks keep */
     struct item *lent;               /* the engine reads its text until the next call */
     bool keep_text;                  /* the sink prints it */
     bool any_selected, any_trouble, done;
 };
 
-/* Pulls, asks and prints everything. [model] is borrowed. The run's statistics are in report
+/* Opens the source, with what [plan] leaves for documents. */
+int grep_run_open(struct grep_run *run, const struct trawl_plan *plan,
+                  struct error *err) MUST_CHECK;
+
+/* Tells what is wrong with a file that has been read, and counts it. [context]: the run. */
+void grep_run_note(void *context, const struct input_file *file);
+
+/* Opens, pulls, asks and prints everything. [model] is borrowed. The run's statistics are in report
  * afterwards, also on failure. */
 int grep_run_all(struct grep_run *run, const struct trawl_model *model,
                  struct error *err) MUST_CHECK;
@@ -28,7 +39,6 @@ int grep_run_all(struct grep_run *run, const struct trawl_model *model,
 /* The exit status by grep's rules. */
 int grep_run_status(const struct grep_run *run);
 
-/* Frees what waits. The sink and the source are the caller's. */
 void grep_run_deinit(struct grep_run *run);
 
 #endif

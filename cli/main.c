@@ -4,10 +4,12 @@
 #include "message.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What the commands left in the buffer, and what it means when it cannot be written. A command that
  * saw the failure itself has said so. */
@@ -20,6 +22,16 @@ static int finish_output(int status)
     struct error err = {0};
     fail_errno(&err, ERROR_IO, errno ? errno : EIO, "write error");
     return message_error(&err);
+}
+
+/* A standard stream that the caller has closed would be the next file opened. Here it is one on
+ * which every read and write fails. */
+static void hold_streams(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) < 0)
+            _exit(EXIT_TROUBLE);
 }
 
 static int run_command(const struct command_row *command, int argc, char **argv)
@@ -44,6 +56,7 @@ static int run_command(const struct command_row *command, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    hold_streams();
     setlocale(LC_ALL, "C");
     signal(SIGPIPE, SIG_IGN);
 

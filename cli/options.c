@@ -118,7 +118,8 @@ const struct option_row OPTIONS[] = {
      "longer documents: window (cut into overlapping windows, the largest p_yes counts), head "
      "(only the beginning is read) or skip"},
     {OPTION_SAMPLE, GREP, GROUP_ASK, 0, "sample", "N", NULL, NULL,
-     "ask only N documents, chosen at random from all of the input"},
+     "a first look: ask only N documents, drawn at random from all of the input; the summary says "
+     "what they tell of all"},
     {OPTION_SEED, GREP, GROUP_ASK, 0, "seed", "N", NULL, NULL,
      "the choice of --sample (default 0: the same every time)"},
     {OPTION_DRY_RUN, GREP, GROUP_ASK, 0, "dry-run", NULL, NULL, NULL,
@@ -206,7 +207,7 @@ const struct option_row OPTIONS[] = {
     {OPTION_EXACT, ENGINE, GROUP_RUN, 0, "exact", NULL, NULL, NULL,
      "compute in 32-bit floating point instead of 8-bit integers"},
     {OPTION_STATS, GREP | SCORE, GROUP_RUN, 0, "stats", "FILE", NULL, NULL,
-     "write what the run did to FILE as one JSON object"},
+     "write what the run did to FILE as one JSON object (-: after the results)"},
     {OPTION_PROGRESS, GREP | SCORE, GROUP_RUN, 0, "progress", NULL, NULL, NULL,
      "show progress and the summary even where standard error is not a terminal"},
     {OPTION_NO_PROGRESS, GREP | SCORE, GROUP_RUN, 0, "no-progress", NULL, NULL, NULL,

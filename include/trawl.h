@@ -156,7 +156,6 @@ struct trawl_progress {
     uint64_t rows_done;
     uint64_t bytes_read;
     double seconds, seconds_waiting;
-    uint64_t memory_used_bytes;
 };
 
 /* -- Sequences: token ids in, log-probabilities out (`score`, and what everything else is made of)
@@ -236,15 +235,19 @@ struct trawl_answer {
 
 struct trawl_ask_callbacks {
     void *context;
-    int (*next)(void *context, struct trawl_document *document,
-                struct error *err); /* 1, 0 no more, -1 */
-    int (*answer)(void *context, const struct trawl_answer *answer,
-                  struct error *err); /* input order; 0 go on, 1 stop, -1 */
+    /* Once, before the first document is asked for: 0 go on, -1. May be NULL. */
+    int (*planned)(void *context, const struct trawl_plan *plan, struct error *err);
+    /* 1: [document] filled; 0: no more; 2: nothing more until the documents given so far have been
+     * answered; -1: error. */
+    int (*next)(void *context, struct trawl_document *document, struct error *err);
+    /* In input order, as sweeps end. 0: go on; 1: stop quietly; -1: error. */
+    int (*answer)(void *context, const struct trawl_answer *answer, struct error *err);
     int (*progress)(void *context, const struct trawl_progress *progress); /* may be NULL */
 };
 
-/* Documents in flight (pulled and not yet answered) are bounded by stats->plan.input_bytes of text,
- * so the caller may keep their texts. */
+/* Documents in flight (pulled and not yet answered) take at most half of plan.input_bytes and the
+ * last of them, so the caller may keep their texts; the other half is for what it keeps besides and
+ * for a document being read and tokenised, which takes some four times its length. */
 int trawl_ask(const struct trawl_model *model, const struct trawl_ask_options *options,
               const struct trawl_ask_callbacks *callbacks, struct trawl_stats *stats,
               struct error *err) MUST_CHECK;

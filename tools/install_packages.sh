@@ -26,18 +26,19 @@ for package in $packages; do
 done
 [ ${#missing[@]} = 0 ] && exit 0
 
-as_root=()
+apt=(env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a apt-get -qq -oDPkg::Lock::Timeout=120)
 if [ "$(id -u)" != 0 ]; then
     if ! sudo -n true 2>/dev/null; then
         echo "skipped: installing packages: neither root nor sudo without a password; missing: ${missing[*]}"
         exit 0
     fi
-    as_root=(sudo -n env)
+    apt=(sudo -n "${apt[@]}")
 fi
 echo "installing ${missing[*]}"
-export DEBIAN_FRONTEND=noninteractive
-"${as_root[@]}" apt-get -qq update
-if ! "${as_root[@]}" apt-get -qq -y install "${missing[@]}" >/dev/null; then
-    echo "skipped: apt-get could not install all of: ${missing[*]}"
+"${apt[@]}" update </dev/null
+if ! "${apt[@]}" -y install "${missing[@]}" </dev/null >/dev/null; then # one that is not to be had keeps the others away
+    for package in "${missing[@]}"; do
+        "${apt[@]}" -y install "$package" </dev/null >/dev/null || echo "skipped: apt-get could not install $package"
+    done
 fi
 exit 0

@@ -4,20 +4,41 @@
 #   tools/test_all.sh [STEP...]   only these: layers headers gcc asan tsan clang levels arm64 macos fuzz cgroup
 cd "$(dirname "$0")/.." || exit 2
 logs=build/test
-mkdir -p "$logs"
 jobs=$(nproc)
 passed=0
 failed=0
 skipped=0
+running='the beginning' # the step, "done" after the last
+child=
+
+# However it ends, the last line is the count.
+closing() {
+    local status=$?
+    [ "$running" = done ] && return
+    [ -z "$child" ] || kill -- "-$child" 2>/dev/null
+    echo "FAILED: stopped in $running, exit $status"
+    tail -30 "$logs/$running.log" 2>/dev/null
+    echo "$passed passed, $((failed + 1)) failed, $skipped skipped"
+    exit 1
+}
+trap closing EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
+set -m # a step is a process group: it ends as one
+mkdir -p "$logs" || exit 2
 
 # step NAME COMMAND...: the counts of its last line if it has them, else one pass or one failure; exit 77 is a skip.
 step() {
     local name=$1 started=$SECONDS log=$logs/$1.log status counts
     shift
     [ ${#only[@]} = 0 ] || [[ " ${only[*]} " = *" $name "* ]] || return
+    running=$name
     echo "== $name"
-    "$@" >"$log" 2>&1
+    "$@" >"$log" 2>&1 & # in the background, so that a signal is heard while it runs
+    child=$!
+    wait $child
     status=$?
+    child=
     counts=$(sed -nE 's/^([a-z_]+: )?([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$/\2 \3 0\5/p' "$log" | tail -1)
     if [ -z "$counts" ]; then
         case $status in 0) counts="1 0 0" ;; 77) counts="0 0 1" ;; *) counts="0 1 0" ;; esac
@@ -152,6 +173,9 @@ fuzz() {
 
 only=("$@")
 tools/install_packages.sh
+for tool in make cc pkg-config; do
+    command -v $tool >/dev/null || { echo "there is no $tool, and it could not be installed"; exit 1; }
+done
 step layers tools/check_layers.sh
 step headers headers
 step gcc build_and_check release
@@ -163,6 +187,7 @@ step arm64 arm64
 step macos macos
 step fuzz fuzz
 step cgroup env TRAWL="$PWD/trawl" TRAWL_BUILD="$PWD/build/release" tests/engine/test_cgroup.sh
+running=done
 echo "in $((SECONDS / 60)) min $((SECONDS % 60)) s"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]

@@ -3,6 +3,8 @@
 /* What goes through a run in input order: documents, and after those of each file the file's end.
  */
 
+#include "base/error.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +37,24 @@ struct item {
     uint64_t serial; /* among all items, from 0 */
 };
 
-void item_free(struct item *item); /* NULL is legal */
+void item_free(struct item *item);          /* NULL is legal */
+void file_release(struct input_file *file); /* gives a reference back; NULL is legal */
+
+/* Memory that items take which are kept for later, and how much they may take. */
+struct holding {
+    uint64_t n_bytes, most_bytes;
+};
+
+/* An item is removed with the text that it was added with. */
+void holding_add(struct holding *holding, const struct item *item);
+void holding_remove(struct holding *holding, const struct item *item);
+
+static inline bool holding_is_full(const struct holding *holding)
+{
+    return holding->n_bytes > holding->most_bytes;
+}
+
+/* Fails when it is full; [who] keeps the items, as the user wrote it ("--top"). */
+int holding_check(const struct holding *holding, const char *who, struct error *err) MUST_CHECK;
 
 #endif

@@ -110,6 +110,25 @@ int lines_rest(struct lines *lines, struct line *rest, struct error *err)
     return status;
 }
 
+char *lines_take_rest(struct lines *lines, size_t *n_bytes, struct error *err)
+{
+    struct line rest;
+    if (lines_rest(lines, &rest, err) < 0)
+        return NULL;
+    if (lines->start > 0)
+        memmove(lines->buffer, rest.text, rest.n_bytes);
+    char *text = realloc(lines->buffer, rest.n_bytes + 1);
+    if (!text) {
+        fail_memory(err, rest.n_bytes, "a document");
+        return NULL;
+    }
+    text[rest.n_bytes] = '\0';
+    *n_bytes = rest.n_bytes;
+    lines->buffer = NULL;
+    lines->start = lines->end = lines->capacity = 0;
+    return text;
+}
+
 void lines_replace(struct lines *lines, struct bytes *text)
 {
     close_file(lines);

@@ -39,6 +39,9 @@ int lines_next(struct lines *lines, struct line *line, struct error *err) MUST_C
 /* All that is left, as one text in the buffer. */
 int lines_rest(struct lines *lines, struct line *rest, struct error *err) MUST_CHECK;
 
+/* The same for the caller to free. NULL with [err]. */
+char *lines_take_rest(struct lines *lines, size_t *n_bytes, struct error *err) MUST_CHECK;
+
 /* Goes on with the lines of [text], whose memory is taken, instead of the file, which is closed. */
 void lines_replace(struct lines *lines, struct bytes *text);
 

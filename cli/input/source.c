@@ -21,27 +21,10 @@ struct source {
     uint64_t line; /* lines of the file read so far */
     bool file_ended;
     uint64_t serial;
-    struct item **sample; /* owned, NULL without sampling */
-    size_t n_sample, next_sample;
+    bool is_sample;       /* the documents are those of [sample] */
+    struct item **sample; /* [n_sample], those from next_sample on owned */
+    size_t n_sample, next_sample, sample_capacity;
 };
-
-static void file_release(struct input_file *file)
-{
-    if (!file || --file->n_refs > 0)
-        return;
-    free(file->name);
-    free(file->trouble);
-    free(file);
-}
-
-void item_free(struct item *item)
-{
-    if (!item)
-        return;
-    file_release(item->file);
-    free(item->text);
-    free(item);
-}
 
 struct source *source_new(const struct source_options *options, struct error *err)
 {
@@ -84,6 +67,11 @@ static int give_up(struct source *source, const char *why, struct error *err)
     return source->file->trouble ? 0 : fail_memory(err, strlen(why), "a message");
 }
 
+static int give_up_for(struct source *source, const struct error *trouble, struct error *err)
+{
+    return give_up(source, trouble->os_errno ? strerror(trouble->os_errno) : trouble->text, err);
+}
+
 static bool is_output(int fd, const struct stat *st)
 {
     struct stat out;
@@ -111,7 +99,7 @@ static int look(struct source *source, const char *path, struct error *err)
     struct error trouble = {0};
     struct lines *lines = &source->lines;
     if (lines_read_head(lines, &trouble) < 0)
-        return give_up(source, trouble.os_errno ? strerror(trouble.os_errno) : trouble.text, err);
+        return give_up_for(source, &trouble, err);
 
     const char *head = lines->end > lines->start ? lines->buffer + lines->start : "";
     size_t n_head = lines->end - lines->start;
@@ -124,7 +112,7 @@ static int look(struct source *source, const char *path, struct error *err)
     const struct input_kind *kind = source->options.raw ? NULL : kind_find(head, n_looked, path);
     if (!kind || read_kind(source, kind, &trouble) == 0)
         return 0;
-    return give_up(source, trouble.os_errno ? strerror(trouble.os_errno) : trouble.text, err);
+    return give_up_for(source, &trouble, err);
 }
 
 static int open_file(struct source *source, const struct walk_entry *entry, struct error *err)
@@ -170,23 +158,31 @@ static int make_item(struct source *source, struct item **out, struct error *err
     return 1;
 }
 
-static int make_document(struct source *source, const char *text, size_t n_bytes, uint64_t line,
+/* Takes [text], also on failure. */
+static int make_document(struct source *source, char *text, size_t n_bytes, uint64_t line,
+                         struct item **out, struct error *err)
+{
+    if (make_item(source, out, err) < 0) {
+        free(text);
+        return -1;
+    }
+    (*out)->text = text;
+    (*out)->n_bytes = n_bytes;
+    (*out)->line = line;
+    (*out)->index = ++source->file->n_documents;
+    return 1;
+}
+
+static int copy_document(struct source *source, const char *text, size_t n_bytes, uint64_t line,
                          struct item **out, struct error *err)
 {
     char *copy = malloc(n_bytes + 1);
     if (!copy)
         return fail_memory(err, n_bytes, "a document");
-    memcpy(copy, text, n_bytes);
+    if (n_bytes > 0)
+        memcpy(copy, text, n_bytes);
     copy[n_bytes] = '\0';
-    if (make_item(source, out, err) < 0) {
-        free(copy);
-        return -1;
-    }
-    (*out)->text = copy;
-    (*out)->n_bytes = n_bytes;
-    (*out)->line = line;
-    (*out)->index = ++source->file->n_documents;
-    return 1;
+    return make_document(source, copy, n_bytes, line, out, err);
 }
 
 static bool is_blank(const struct line *line)
@@ -223,7 +219,7 @@ static int next_paragraph(struct source *source, struct item **item, struct erro
     }
     if (status < 0 || !first)
         return status < 0 ? -1 : 0;
-    return make_document(source, source->paragraph.data, source->paragraph.n_bytes, first, item,
+    return copy_document(source, source->paragraph.data, source->paragraph.n_bytes, first, item,
                          err);
 }
 
@@ -231,6 +227,8 @@ static int next_paragraph(struct source *source, struct item **item, struct erro
 static int next_document(struct source *source, struct item **item, struct error *err)
 {
     struct line line;
+    char *text;
+    size_t n_bytes;
     int status;
     switch (source->options.unit) {
     case UNIT_PARAGRAPH:
@@ -238,17 +236,30 @@ static int next_document(struct source *source, struct item **item, struct error
     case UNIT_FILE:
         if (source->file->n_documents > 0)
             return 0;
-        if (lines_rest(&source->lines, &line, err) < 0)
+        text = lines_take_rest(&source->lines, &n_bytes, err);
+        if (!text)
             return -1;
-        if (line.n_bytes > 0 && line.text[line.n_bytes - 1] == source->lines.end_byte)
-            line.n_bytes--;
-        return make_document(source, line.text, line.n_bytes, 1, item, err);
+        if (n_bytes > 0 && text[n_bytes - 1] == source->lines.end_byte)
+            n_bytes--;
+        return make_document(source, text, n_bytes, 1, item, err);
     default:
         status = lines_next(&source->lines, &line, err);
         if (status <= 0)
             return status;
-        return make_document(source, line.text, line.n_bytes, ++source->line, item, err);
+        return copy_document(source, line.text, line.n_bytes, ++source->line, item, err);
     }
+}
+
+/* The end of the open file, which is closed. */
+static int make_end(struct source *source, struct item **item, struct error *err)
+{
+    if (make_item(source, item, err) < 0)
+        return -1;
+    (*item)->is_end = true;
+    file_release(source->file);
+    source->file = NULL;
+    lines_deinit(&source->lines);
+    return 1;
 }
 
 static int read_next(struct source *source, struct item **item, struct error *err)
@@ -266,27 +277,33 @@ static int read_next(struct source *source, struct item **item, struct error *er
         int status = next_document(source, item, &trouble);
         if (status > 0)
             return 1;
-        if (status < 0 &&
-            give_up(source, trouble.os_errno ? strerror(trouble.os_errno) : trouble.text, err) < 0)
+        if (status < 0 && give_up_for(source, &trouble, err) < 0)
             return -1;
     }
-    if (make_item(source, item, err) < 0)
-        return -1;
-    (*item)->is_end = true;
-    file_release(source->file);
-    source->file = NULL;
-    lines_deinit(&source->lines);
+    return make_end(source, item, err);
+}
+
+/* The documents that were drawn, with the ends of the files that they are from. */
+static int next_drawn(struct source *source, struct item **item, struct error *err)
+{
+    struct item *next =
+        source->next_sample < source->n_sample ? source->sample[source->next_sample] : NULL;
+    if (source->file && (!next || next->file != source->file))
+        return make_end(source, item, err);
+    if (!next)
+        return 0;
+    if (!source->file) {
+        source->file = next->file;
+        source->file->n_refs++;
+    }
+    source->next_sample++;
+    *item = next;
     return 1;
 }
 
 int source_next(struct source *source, struct item **item, struct error *err)
 {
-    if (!source->sample)
-        return read_next(source, item, err);
-    if (source->next_sample == source->n_sample)
-        return 0;
-    *item = source->sample[source->next_sample++];
-    return 1;
+    return source->is_sample ? next_drawn(source, item, err) : read_next(source, item, err);
 }
 
 /* splitmix64 (Steele, Lea, Flood 2014): a full-period generator whose whole state is one word. */
@@ -304,58 +321,56 @@ static int compare_serials(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-int source_sample(struct source *source, uint64_t n_wanted, uint64_t seed, uint64_t *n_seen,
+/* Puts [item], which it takes, at [place] of the sample or behind its last one. */
+static int keep(struct source *source, struct item *item, uint64_t place, struct holding *holding,
+                struct error *err)
+{
+    if (source->n_sample == source->sample_capacity && place == source->n_sample) {
+        size_t capacity = source->sample_capacity ? source->sample_capacity * 2 : 256;
+        struct item **grown = realloc(source->sample, capacity * sizeof *grown);
+        if (!grown) {
+            item_free(item);
+            return fail_memory(err, capacity * sizeof *grown, "the sample");
+        }
+        source->sample = grown;
+        source->sample_capacity = capacity;
+    }
+    if (place < source->n_sample) {
+        holding_remove(holding, source->sample[place]);
+        item_free(source->sample[place]);
+    } else {
+        source->n_sample++;
+    }
+    source->sample[place] = item;
+    holding_add(holding, item);
+    return holding_check(holding, "--sample", err);
+}
+
+int source_sample(struct source *source, const struct sample_options *options, uint64_t *n_seen,
                   struct error *err)
 {
-    struct item **kept =
-        NULL; /* all ends, and the reservoir (Vitter's algorithm R) at places[0..n_places) */
-    size_t *places = NULL;
-    size_t n_kept = 0, kept_capacity = 0, n_places = 0, places_capacity = 0;
+    uint64_t seed = options->seed;
     struct item *item;
     int status;
     *n_seen = 0;
     while ((status = read_next(source, &item, err)) > 0) {
-        if (!item->is_end && ++*n_seen > n_wanted) {
-            uint64_t place = draw(&seed) %
-                             *n_seen; /* the modulo's bias is below 2^-30 for any input that ends */
-            if (place < n_wanted) {
-                item_free(kept[places[place]]);
-                kept[places[place]] = item;
-            } else {
-                item_free(item);
-            }
+        if (item->is_end) {
+            options->tell(options->context, item->file);
+            free(item->file->trouble); /* told */
+            item->file->trouble = NULL;
+            item->file->is_binary = false;
+            item_free(item);
             continue;
         }
-        if (n_kept == kept_capacity) {
-            kept_capacity = kept_capacity ? kept_capacity * 2 : 256;
-            struct item **grown = realloc(kept, kept_capacity * sizeof *kept);
-            kept = grown ? grown : kept;
-            status = grown ? 1 : fail_memory(err, kept_capacity * sizeof *kept, "the sample");
-        }
-        if (status > 0 && !item->is_end && n_places == places_capacity) {
-            places_capacity = places_capacity ? places_capacity * 2 : 256;
-            size_t *grown = realloc(places, places_capacity * sizeof *places);
-            places = grown ? grown : places;
-            status = grown ? 1 : fail_memory(err, places_capacity * sizeof *places, "the sample");
-        }
-        if (status < 0) {
+        /* Vitter's algorithm R; the modulo's bias is below 2^-30 for any input that ends. */
+        uint64_t place = (*n_seen)++ < options->n_wanted ? source->n_sample : draw(&seed) % *n_seen;
+        if (place >= options->n_wanted)
             item_free(item);
-            break;
-        }
-        if (!item->is_end)
-            places[n_places++] = n_kept;
-        kept[n_kept++] = item;
+        else if (keep(source, item, place, options->holding, err) < 0)
+            return -1;
     }
-    free(places);
-    if (status < 0) {
-        for (size_t i = 0; i < n_kept; i++)
-            item_free(kept[i]);
-        free(kept);
-        return -1;
-    }
-    if (n_kept > 0)
-        qsort(kept, n_kept, sizeof *kept, compare_serials);
-    source->sample = kept;
-    source->n_sample = n_kept;
-    return 0;
+    if (source->n_sample > 0)
+        qsort(source->sample, source->n_sample, sizeof *source->sample, compare_serials);
+    source->is_sample = true;
+    return status;
 }

@@ -25,10 +25,19 @@ void source_free(struct source *source);
  * its end. */
 int source_next(struct source *source, struct item **item, struct error *err) MUST_CHECK;
 
-/* From now on source_next gives [n_wanted] documents drawn uniformly from all there are (reading
- * them now, keeping only those), and the ends of all files, in input order. *n_seen: documents
- * there were. */
-int source_sample(struct source *source, uint64_t n_wanted, uint64_t seed, uint64_t *n_seen,
+struct sample_options {
+    uint64_t n_wanted, seed;
+    struct holding *holding; /* of the documents drawn so far */
+    /* Called for every file that was read: its trouble is told now, whether any of its documents
+     * stay or not. */
+    void (*tell)(void *context, const struct input_file *file);
+    void *context;
+};
+
+/* From now on source_next gives n_wanted documents drawn uniformly from all there are (reading them
+ * now, keeping only those) in input order, and the ends of the files that they are from. *n_seen:
+ * documents there were. */
+int source_sample(struct source *source, const struct sample_options *options, uint64_t *n_seen,
                   struct error *err) MUST_CHECK;
 
 #endif

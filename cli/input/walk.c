@@ -7,11 +7,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Names of a directory that are held at a time: a larger one is read again for the next names, so
+ * that memory does not grow with it. */
+#define MOST_NAMES 8192
+
 /* One directory on the way down. */
 struct level {
     struct level *parent;
-    char **names; /* sorted, owned */
+    char **names; /* [n_names] the first in order of those not yet visited; owned */
     size_t n_names, next;
+    size_t capacity;
+    bool has_more;     /* names after these */
     size_t path_bytes; /* length of the directory's path with its slash */
 };
 
@@ -34,10 +40,17 @@ struct walk *walk_new(const struct walk_options *options, struct error *err)
     return walk;
 }
 
+/* Gives up the names from [first] on. */
+static void drop_names(struct level *level, size_t first)
+{
+    for (size_t i = first; i < level->n_names; i++)
+        free(level->names[i]);
+    level->n_names = first;
+}
+
 static void level_free(struct level *level)
 {
-    for (size_t i = 0; i < level->n_names; i++)
-        free(level->names[i]);
+    drop_names(level, 0);
     free(level->names);
     free(level);
 }
@@ -76,28 +89,72 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int read_names(struct level *level, DIR *directory, struct error *err)
+static int add_name(struct level *level, const char *name, struct error *err)
 {
-    size_t capacity = 0;
-    const struct dirent *entry;
-    while ((entry = readdir(directory))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (level->n_names == capacity) {
-            capacity = capacity ? capacity * 2 : 64;
-            char **names = realloc(level->names, capacity * sizeof *names);
-            if (!names)
-                return fail_memory(err, capacity * sizeof *names, "names of a directory");
-            level->names = names;
-        }
-        char *name = strdup(entry->d_name);
-        if (!name)
-            return fail_memory(err, strlen(entry->d_name), "names of a directory");
-        level->names[level->n_names++] = name;
+    if (level->n_names == level->capacity) {
+        size_t capacity = level->capacity ? level->capacity * 2 : 64;
+        char **names = realloc(level->names, capacity * sizeof *names);
+        if (!names)
+            return fail_memory(err, capacity * sizeof *names, "names of a directory");
+        level->names = names;
+        level->capacity = capacity;
     }
+    char *copy = strdup(name);
+    if (!copy)
+        return fail_memory(err, strlen(name), "names of a directory");
+    level->names[level->n_names++] = copy;
+    return 0;
+}
+
+static void sort_names(struct level *level)
+{
     if (level->n_names > 0)
         qsort(level->names, level->n_names, sizeof *level->names, compare_names);
+}
+
+/* The first MOST_NAMES in order of those after [after] (NULL: of all). Twice as many are gathered,
+ * then sorted and halved: what lies behind the half is no longer of interest. */
+static int read_names(struct level *level, DIR *directory, const char *after, struct error *err)
+{
+    const struct dirent *entry;
+    const char *before = NULL; /* the last one that may still be among the first */
+    while ((entry = readdir(directory))) {
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+            (after && strcmp(name, after) <= 0) || (before && strcmp(name, before) >= 0))
+            continue;
+        if (add_name(level, name, err) < 0)
+            return -1;
+        if (level->n_names == 2 * MOST_NAMES) {
+            sort_names(level);
+            drop_names(level, MOST_NAMES);
+            before = level->names[MOST_NAMES - 1];
+            level->has_more = true;
+        }
+    }
+    sort_names(level);
+    if (level->n_names > MOST_NAMES) {
+        drop_names(level, MOST_NAMES);
+        level->has_more = true;
+    }
     return 0;
+}
+
+/* Goes on to the names after those that were visited. One that has vanished meanwhile has none. */
+static int read_more_names(struct walk *walk, struct level *level, struct error *err)
+{
+    char *last = level->names[level->n_names - 1];
+    walk->path[level->path_bytes] = '\0';
+    DIR *directory = opendir(level->path_bytes > 0 ? walk->path : ".");
+    level->n_names--; /* [last] is kept for the comparison */
+    drop_names(level, 0);
+    level->next = 0;
+    level->has_more = false;
+    int status = directory ? read_names(level, directory, last, err) : 0;
+    if (directory)
+        closedir(directory);
+    free(last);
+    return status;
 }
 
 /* Enters the directory at the current path. Returns 0, 1 with *os_errno set when it cannot be read,
@@ -110,8 +167,8 @@ static int enter(struct walk *walk, bool named, int *os_errno, struct error *err
         return 1;
     }
     struct level *level = calloc(1, sizeof *level);
-    int status =
-        level ? read_names(level, directory, err) : fail_memory(err, sizeof *level, "a directory");
+    int status = level ? read_names(level, directory, NULL, err)
+                       : fail_memory(err, sizeof *level, "a directory");
     closedir(directory);
     if (status < 0) {
         if (level)
@@ -182,6 +239,11 @@ int walk_next(struct walk *walk, struct walk_entry *entry, struct error *err)
     for (;;) {
         struct level *level = walk->level;
         bool named = !level;
+        if (level && level->next == level->n_names && level->has_more) {
+            if (read_more_names(walk, level, err) < 0)
+                return -1;
+            continue;
+        }
         if (level && level->next == level->n_names) {
             walk->level = level->parent;
             level_free(level);

@@ -2,8 +2,8 @@
 #define WALK_H
 /* The files that the operands name, one after the other: directories are entered, the files of each
  * in the order of their names' bytes. As grep -r: symbolic links met below a directory are skipped,
- * those named are followed; devices, pipes and sockets met below a directory are skipped. Only the
- * names of the directories on the way are held. */
+ * those named are followed; devices, pipes and sockets met below a directory are skipped. Of
+ * each directory on the way some names are held at a time, however many it has. */
 
 #include "base/error.h"
 

@@ -3,6 +3,7 @@
 #include "../utf8_check.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -92,6 +93,26 @@ void out_json_value(struct out *out, const char *text, size_t n_bytes)
     out_text(out, "{\"bytes\": \"");
     out_base64(out, (const unsigned char *)text, n_bytes);
     out_text(out, "\"}");
+}
+
+void out_key_count(struct out *out, const char *key, uint64_t value)
+{
+    out_format(out, ", \"%s\": %" PRIu64, key, value);
+}
+
+void out_key_number(struct out *out, const char *key, double value)
+{
+    out_format(out, ", \"%s\": ", key);
+    out_number(out, value);
+}
+
+void out_key_text(struct out *out, const char *key, const char *value)
+{
+    out_format(out, ", \"%s\": ", key);
+    if (value)
+        out_json_text(out, value, strlen(value));
+    else
+        out_text(out, "null");
 }
 
 int out_check(const struct out *out, struct error *err)

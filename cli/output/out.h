@@ -28,6 +28,11 @@ void out_json_text(struct out *out, const char *text, size_t n_bytes);
 /* A JSON string, or {"bytes": base64} for what is not UTF-8. */
 void out_json_value(struct out *out, const char *text, size_t n_bytes);
 
+/* `, "key": value` of a JSON object that has begun. Text may be NULL: null. */
+void out_key_count(struct out *out, const char *key, uint64_t value);
+void out_key_number(struct out *out, const char *key, double value);
+void out_key_text(struct out *out, const char *key, const char *value);
+
 /* Also reports what failed before. */
 int out_flush(struct out *out, struct error *err) MUST_CHECK;
 int out_check(const struct out *out, struct error *err) MUST_CHECK;

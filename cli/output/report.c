@@ -3,8 +3,12 @@
 #include "units.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define COUNT(n)   unit_count(n).text
 #define BYTES(n)   unit_bytes((double)(n)).text
@@ -19,6 +23,19 @@ static double per_second(double n, double seconds)
 static uint64_t n_skipped(const struct report *report)
 {
     return report->binary + report->unreadable + report->stats.too_long;
+}
+
+/* How many of all documents a sample says match: Wilson's interval at 95 %, which stays sensible
+ * for few documents and shares near 0 and 1. */
+static void print_estimate(const struct report *report, struct out *out)
+{
+    double n = (double)report->stats.documents, share = (double)report->stats.yes / n;
+    double z = 1.96, wide = 1 + z * z / n;
+    double middle = (share + z * z / (2 * n)) / wide;
+    double half = z / wide * sqrt(share * (1 - share) / n + z * z / (4 * n * n));
+    out_format(out, "estimate    of all %s documents %.0f%% match (%.0f%% to %.0f%%)\n",
+               COUNT(report->sampled_from), 100 * share, 100 * fmax(middle - half, 0),
+               100 * fmin(middle + half, 1));
 }
 
 static void print_documents(const struct report *report, struct out *out)
@@ -36,6 +53,8 @@ static void print_documents(const struct report *report, struct out *out)
     if (stats->blank > 0)
         out_format(out, ", %s blank", COUNT(stats->blank));
     out_char(out, '\n');
+    if (report->sampled_from > stats->documents && stats->documents > 0)
+        print_estimate(report, out);
     if (n_skipped(report) > 0)
         out_format(out, "skipped     %s: %s binary, %s unreadable, %s too long\n",
                    COUNT(n_skipped(report)), COUNT(report->binary), COUNT(report->unreadable),
@@ -68,80 +87,81 @@ void report_screen(const struct report *report, struct out *out)
                plan->cpu ? plan->cpu : "?", plan->numerics);
 }
 
-static void key_count(struct out *out, const char *key, uint64_t value)
-{
-    out_format(out, ", \"%s\": %" PRIu64, key, value);
-}
-
-static void key_number(struct out *out, const char *key, double value)
-{
-    out_format(out, ", \"%s\": ", key);
-    out_number(out, value);
-}
-
-static void key_text(struct out *out, const char *key, const char *value)
-{
-    out_format(out, ", \"%s\": ", key);
-    if (value)
-        out_json_text(out, value, strlen(value));
-    else
-        out_text(out, "null");
-}
-
 void report_json(const struct report *report, struct out *out)
 {
     const struct trawl_stats *stats = &report->stats;
     const struct trawl_plan *plan = &stats->plan;
     out_format(out, "{\"documents\": %" PRIu64, stats->documents);
-    key_count(out, "yes", stats->yes);
-    key_count(out, "no", stats->no);
-    key_count(out, "unsure", stats->unsure);
-    key_count(out, "selected", report->selected);
-    key_count(out, "blank", stats->blank);
-    key_count(out, "skipped", n_skipped(report));
-    key_count(out, "binary", report->binary);
-    key_count(out, "unreadable", report->unreadable);
-    key_count(out, "too_long", stats->too_long);
+    out_key_count(out, "yes", stats->yes);
+    out_key_count(out, "no", stats->no);
+    out_key_count(out, "unsure", stats->unsure);
+    out_key_count(out, "selected", report->selected);
+    out_key_count(out, "blank", stats->blank);
+    out_key_count(out, "skipped", n_skipped(report));
+    out_key_count(out, "binary", report->binary);
+    out_key_count(out, "unreadable", report->unreadable);
+    out_key_count(out, "too_long", stats->too_long);
     if (report->sampled_from > 0)
-        key_count(out, "sampled_from", report->sampled_from);
-    key_count(out, "sequences", stats->sequences);
-    key_count(out, "prompt_tokens", stats->prompt_tokens);
-    key_count(out, "rows", stats->rows);
-    key_count(out, "shared_tokens", stats->shared_tokens);
-    key_count(out, "sweeps", stats->sweeps);
-    key_count(out, "bytes_read", stats->bytes_read);
-    key_number(out, "seconds", stats->seconds);
-    key_number(out, "seconds_compute", stats->seconds_compute);
-    key_number(out, "seconds_waiting", stats->seconds_waiting);
-    key_number(out, "disk_seconds", stats->disk_seconds);
-    key_number(out, "prompt_tokens_per_s",
-               per_second((double)stats->prompt_tokens, stats->seconds));
-    key_number(out, "raw_bytes_per_s", stats->raw_bytes_per_s);
-    key_count(out, "peak_memory_bytes", stats->peak_memory_bytes);
-    key_count(out, "memory_bytes", plan->memory_bytes);
-    key_count(out, "pinned_bytes", plan->pinned_bytes);
-    key_count(out, "rows_per_batch", plan->n_rows);
-    key_text(out, "bound", stats->bound);
-    key_number(out, "bound_ratio", stats->bound_ratio);
-    key_count(out, "threads", (uint64_t)(plan->n_threads > 0 ? plan->n_threads : 0));
-    key_text(out, "cpu", plan->cpu);
-    key_text(out, "numerics", plan->numerics);
-    key_text(out, "reader", plan->reader);
+        out_key_count(out, "sampled_from", report->sampled_from);
+    out_key_count(out, "sequences", stats->sequences);
+    out_key_count(out, "prompt_tokens", stats->prompt_tokens);
+    out_key_count(out, "rows", stats->rows);
+    out_key_count(out, "shared_tokens", stats->shared_tokens);
+    out_key_count(out, "sweeps", stats->sweeps);
+    out_key_count(out, "bytes_read", stats->bytes_read);
+    out_key_number(out, "seconds", stats->seconds);
+    out_key_number(out, "seconds_compute", stats->seconds_compute);
+    out_key_number(out, "seconds_waiting", stats->seconds_waiting);
+    out_key_number(out, "disk_seconds", stats->disk_seconds);
+    out_key_number(out, "prompt_tokens_per_s",
+                   per_second((double)stats->prompt_tokens, stats->seconds));
+    out_key_number(out, "raw_bytes_per_s", stats->raw_bytes_per_s);
+    out_key_count(out, "peak_memory_bytes", stats->peak_memory_bytes);
+    out_key_count(out, "memory_bytes", plan->memory_bytes);
+    out_key_count(out, "pinned_bytes", plan->pinned_bytes);
+    out_key_count(out, "rows_per_batch", plan->n_rows);
+    out_key_text(out, "bound", stats->bound);
+    out_key_number(out, "bound_ratio", stats->bound_ratio);
+    out_key_count(out, "threads", (uint64_t)(plan->n_threads > 0 ? plan->n_threads : 0));
+    out_key_text(out, "cpu", plan->cpu);
+    out_key_text(out, "numerics", plan->numerics);
+    out_key_text(out, "reader", plan->reader);
     out_text(out, "}\n");
 }
 
-int report_save(const struct report *report, const char *path, struct error *err)
+int stats_file_open(struct stats_file *stats, const char *path, struct error *err)
 {
-    bool to_stdout = strcmp(path, "-") == 0;
-    FILE *file = to_stdout ? stdout : fopen(path, "we");
-    if (!file)
-        return fail_errno(err, ERROR_IO, errno, "%s", path);
-    struct out out = {.file = file};
+    *stats = (struct stats_file){.path = path};
+    if (!path || strcmp(path, "-") == 0)
+        return 0;
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    stats->file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (stats->file)
+        return 0;
+    fail_errno(err, ERROR_IO, errno, "%s", path);
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+int stats_file_save(struct stats_file *stats, const struct report *report, struct error *err)
+{
+    if (!stats->path)
+        return 0;
+    struct out out = {.file = stats->file ? stats->file : stdout};
+    struct stat st;
+    if (stats->file && fstat(fileno(stats->file), &st) == 0 && S_ISREG(st.st_mode) &&
+        ftruncate(fileno(stats->file), 0) < 0)
+        return fail_errno(err, ERROR_IO, errno, "%s", stats->path);
     report_json(report, &out);
-    int status = out_flush(&out, err);
-    if (!to_stdout && fclose(file) != 0 && status == 0)
-        status = fail_errno(err, ERROR_IO, errno, "write error");
-    return status < 0 ? fail_context(err, "%s", path) : 0;
+    return out_flush(&out, err) < 0 ? fail_context(err, "%s", stats->path) : 0;
+}
+
+void stats_file_close(struct stats_file *stats)
+{
+    if (stats->file)
+        fclose(stats->file);
+    stats->file = NULL;
 }
 
 void report_memory(const struct trawl_plan *plan, struct out *out)

@@ -17,8 +17,18 @@ struct report {
 void report_screen(const struct report *report, struct out *out);
 /* The keys are documented in docs/commands.md. */
 void report_json(const struct report *report, struct out *out);
-/* report_json into a file of this name; "-" is standard output. */
-int report_save(const struct report *report, const char *path, struct error *err) MUST_CHECK;
+
+/* The file of --stats. It is opened before the run, so that a name that cannot be written is told
+ * before the work is done; what it holds is replaced when the report is saved. */
+struct stats_file {
+    const char *path; /* NULL: none is wanted; "-": standard output */
+    FILE *file;
+};
+int stats_file_open(struct stats_file *stats, const char *path, struct error *err) MUST_CHECK;
+int stats_file_save(struct stats_file *stats, const struct report *report,
+                    struct error *err) MUST_CHECK;
+void stats_file_close(struct stats_file *stats); /* legal on a zeroed one */
+
 /* What --dry-run says. */
 void report_dry_run(const struct report *report, struct out *out);
 /* What a plan's memory consists of, a line each, also used by inspect. */

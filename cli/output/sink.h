@@ -26,6 +26,7 @@ struct sink {
 enum listing { LIST_DOCUMENTS, LIST_COUNTS, LIST_FILES_WITH, LIST_FILES_WITHOUT, LIST_NOTHING };
 
 struct text_options {
+    struct holding *holding; /* of documents kept as context before the next selected one */
     enum listing listing;
     enum unit unit;
     bool show_text; /* under UNIT_FILE the text, not the name */
@@ -47,9 +48,14 @@ struct json_options {
 struct sink *json_sink_new(const struct json_options *options, struct out *out,
                            struct error *err) MUST_CHECK;
 
-/* Holds the [n] selected documents of highest (lowest: when [lowest]) p_yes and gives them to
- * [inner], which it owns from now on (also on failure), best first, equal ones in input order. */
-struct sink *top_sink_new(uint64_t n, bool lowest, struct sink *inner,
+struct top_options {
+    struct holding *holding; /* of the best documents so far */
+    uint64_t n_wanted;
+    bool lowest; /* p_yes is best when it is low */
+};
+/* Keeps the best of the selected documents and gives them to [inner], which it owns from now on
+ * (also on failure), best first, equal ones in input order. */
+struct sink *top_sink_new(const struct top_options *options, struct sink *inner,
                           struct error *err) MUST_CHECK;
 
 #endif

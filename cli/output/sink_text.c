@@ -121,6 +121,7 @@ static void drop_before(struct text_sink *text)
 {
     while (text->before) {
         struct item *next = text->before->next;
+        holding_remove(text->options.holding, text->before);
         item_free(text->before);
         text->before = next;
     }
@@ -164,21 +165,24 @@ static void print_selected(struct text_sink *text, const struct item *item, doub
 }
 
 /* Takes [item]. */
-static void keep_before(struct text_sink *text, struct item *item)
+static int keep_before(struct text_sink *text, struct item *item, struct error *err)
 {
     if (text->options.before <= 0) {
         item_free(item);
-        return;
+        return 0;
     }
+    holding_add(text->options.holding, item);
     item->next = NULL;
     *text->before_end = item;
     text->before_end = &item->next;
     if (++text->n_before > text->options.before) {
         struct item *oldest = text->before;
         text->before = oldest->next;
+        holding_remove(text->options.holding, oldest);
         item_free(oldest);
         text->n_before--;
     }
+    return holding_check(text->options.holding, "-B", err);
 }
 
 static void print_file_name(struct text_sink *text, const struct input_file *file, double p_yes)
@@ -208,8 +212,8 @@ static int text_document(struct sink *sink, struct item *item, const struct verd
             print_document(text, item, 0, '-');
             text->n_pending--;
         } else {
-            keep_before(text, item);
-            item = NULL;
+            int status = keep_before(text, item, err);
+            return status < 0 ? -1 : out_check(text->out, err);
         }
     }
     item_free(item);

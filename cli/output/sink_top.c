@@ -13,8 +13,7 @@ struct entry {
 struct top_sink {
     struct sink sink;
     struct sink *inner; /* owned */
-    bool lowest;
-    uint64_t n_wanted;
+    struct top_options options;
     struct entry *heap; /* [n_entries] */
     size_t n_entries, capacity;
 };
@@ -24,7 +23,7 @@ static bool is_worse(const struct top_sink *top, const struct entry *a, const st
 {
     double p = a->verdict.answer.p_yes, q = b->verdict.answer.p_yes;
     if (p != q)
-        return top->lowest ? p > q : p < q;
+        return top->options.lowest ? p > q : p < q;
     return a->item->serial > b->item->serial;
 }
 
@@ -55,6 +54,12 @@ static void sift_down(struct top_sink *top, size_t i)
     }
 }
 
+static int keep(struct top_sink *top, const struct item *item, struct error *err)
+{
+    holding_add(top->options.holding, item);
+    return holding_check(top->options.holding, "--top", err);
+}
+
 static int top_document(struct sink *sink, struct item *item, const struct verdict *verdict,
                         struct error *err)
 {
@@ -64,15 +69,16 @@ static int top_document(struct sink *sink, struct item *item, const struct verdi
         item_free(item);
         return 0;
     }
-    if (top->n_entries == top->n_wanted) {
+    if (top->n_entries == top->options.n_wanted) {
         if (is_worse(top, &entry, &top->heap[0])) {
             item_free(item);
             return 0;
         }
+        holding_remove(top->options.holding, top->heap[0].item);
         item_free(top->heap[0].item);
         top->heap[0] = entry;
         sift_down(top, 0);
-        return 0;
+        return keep(top, item, err);
     }
     if (top->n_entries == top->capacity) {
         size_t capacity = top->capacity ? top->capacity * 2 : 64;
@@ -86,7 +92,7 @@ static int top_document(struct sink *sink, struct item *item, const struct verdi
     }
     top->heap[top->n_entries++] = entry;
     sift_up(top, top->n_entries - 1);
-    return 0;
+    return keep(top, item, err);
 }
 
 static int top_file_end(struct sink *sink, const struct input_file *file, struct error *err)
@@ -123,7 +129,7 @@ static void top_free(struct sink *sink)
     free(top);
 }
 
-struct sink *top_sink_new(uint64_t n, bool lowest, struct sink *inner, struct error *err)
+struct sink *top_sink_new(const struct top_options *options, struct sink *inner, struct error *err)
 {
     struct top_sink *top = calloc(1, sizeof *top);
     if (!top) {
@@ -133,7 +139,6 @@ struct sink *top_sink_new(uint64_t n, bool lowest, struct sink *inner, struct er
     }
     top->sink = (struct sink){top_document, top_file_end, top_finish, top_free};
     top->inner = inner;
-    top->lowest = lowest;
-    top->n_wanted = n;
+    top->options = *options;
     return &top->sink;
 }

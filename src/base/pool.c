@@ -251,11 +251,6 @@ void pool_free(struct pool *pool)
     free(pool);
 }
 
-int pool_n_threads(const struct pool *pool)
-{
-    return pool->n_threads;
-}
-
 #ifdef __linux__
 /* Cores of the affinity mask; the kernel's mask may be longer than cpu_set_t. */
 static int cores_by_affinity(void)

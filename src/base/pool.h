@@ -18,8 +18,6 @@ typedef void (*pool_fn)(void *arg, size_t item, int worker);
 struct pool *pool_new(int n_threads, struct error *err) MUST_CHECK;
 void pool_free(struct pool *pool);
 
-int pool_n_threads(const struct pool *pool);
-
 /* Runs fn(arg, item, worker) for all items and returns when all are done. Called by the thread that
  * made the pool; not reentrant (an item may not start another). */
 void parallel_for(struct pool *pool, size_t n_items, pool_fn fn, void *arg);

@@ -30,7 +30,7 @@ struct ask {
     /* Documents pulled and not yet answered, a queue in input order. */
     struct pending *queue; /* circular, [capacity] */
     size_t first, n_pending, capacity;
-    uint64_t bytes_in_flight, input_bytes;
+    uint64_t bytes_in_flight, most_in_flight;
     bool stopped;
 
     /* The document whose prompts are being handed out. */
@@ -108,11 +108,13 @@ static bool is_blank(const struct trawl_document *document)
     return true;
 }
 
-/* Takes the next document and decides what is sent of it. 1, 0 no more, -1. */
+/* Takes the next document and decides what is sent of it. What the callback returns. */
 static int pull_document(struct ask *ask, struct error *err)
 {
     struct trawl_document document;
     int rc = ask->callbacks->next(ask->callbacks->context, &document, err);
+    if (rc == 2 && ask->n_pending == 0)
+        return fail(err, ERROR_USAGE, "the source waits for answers, but nothing was asked");
     if (rc != 1)
         return rc;
     struct pending *pending = queue_push(ask, err);
@@ -150,7 +152,7 @@ static int next_sequence(void *context, struct trawl_sequence *sequence, struct 
         int rc = deliver_ready(ask, err); /* blank documents wait only for those before them */
         if (rc != 0)
             return rc < 0 ? -1 : 0;
-        if (ask->n_pending > 0 && ask->bytes_in_flight >= ask->input_bytes)
+        if (ask->n_pending > 0 && ask->bytes_in_flight >= ask->most_in_flight)
             return 2;
         rc = pull_document(ask, err);
         if (rc != 1)
@@ -211,24 +213,25 @@ static int run_ask(struct ask *ask, const struct trawl_model *model, struct erro
     struct trawl_readout_options readout = {.wanted = ask->words.ids,
                                             .n_wanted = ask->words.n_yes + ask->words.n_no};
     struct trawl_run_callbacks callbacks = {ask, next_sequence, take_result, pass_progress};
-    struct trawl_plan plan;
-    struct run_setup setup;
-    if (run_setup(&options->run, &setup, err) < 0 ||
-        run_plan(model, &options->run, &setup, &readout, ask->maker.max_tokens, &plan, NULL, err) <
-            0)
-        return -1;
-    ask->input_bytes = plan.input_bytes;
-    if (trawl_run(model, &options->run, &readout, ask->maker.max_tokens, &callbacks, ask->stats,
-                  err) < 0)
-        return -1;
-    return deliver_ready(ask, err) < 0 ? -1 : 0; /* blank documents at the end */
+    struct prepared_run run;
+    int rc = run_prepare(&run, model, &options->run, &readout, ask->maker.max_tokens, err);
+    ask->stats->plan = run.plan;
+    ask->most_in_flight = run.plan.input_bytes / 2;
+    if (rc == 0 && ask->callbacks->planned)
+        rc = ask->callbacks->planned(ask->callbacks->context, &run.plan, err);
+    if (rc == 0)
+        rc = run_sequences(&run, &callbacks, ask->stats, err);
+    if (rc == 0 && deliver_ready(ask, err) < 0) /* blank documents at the end */
+        rc = -1;
+    prepared_run_deinit(&run);
+    return rc;
 }
 
 int trawl_ask(const struct trawl_model *model, const struct trawl_ask_options *options,
               const struct trawl_ask_callbacks *callbacks, struct trawl_stats *stats,
               struct error *err)
 {
-    memset(stats, 0, sizeof *stats);
+    *stats = (struct trawl_stats){.bound = "compute"};
     struct ask ask = {.options = options, .callbacks = callbacks, .stats = stats};
     int rc = prompt_maker_open(&ask.maker, model, options, err);
     if (rc == 0 &&

@@ -18,68 +18,77 @@
  * --------------------------------------------------------------------------------------------------------
  */
 
-int run_setup(const struct trawl_run_options *options, struct run_setup *setup, struct error *err)
+/* Kernels and reader by name, or the best that this machine has. */
+static int choose_machinery(struct prepared_run *run, struct error *err)
 {
-    memset(setup, 0, sizeof *setup);
-    const struct cpu_level *level = options->cpu ? cpu_level_find(options->cpu) : cpu_level_best();
+    const char *cpu = run->options->cpu, *reader = run->options->reader;
+    const struct cpu_level *level = cpu ? cpu_level_find(cpu) : cpu_level_best();
     if (!level)
         return fail(err, ERROR_USAGE,
-                    "--cpu %s: this machine has no such level (the best it has is %s)",
-                    options->cpu, cpu_level_best()->name);
-    kernels_init(&setup->kernels, level);
-    if (options->reader) {
-        setup->reader = reader_find(options->reader);
-        if (!setup->reader)
-            return fail(err, ERROR_USAGE, "--reader %s: there is no such reader", options->reader);
-    }
+                    "--cpu %s: this machine has no such level (the best it has is %s)", cpu,
+                    cpu_level_best()->name);
+    kernels_init(&run->kernels, level);
+    if (reader && !(run->reader = reader_find(reader)))
+        return fail(err, ERROR_USAGE, "--reader %s: there is no such reader", reader);
     /* Which reader works here is found by opening it. */
-    void *state = reader_open(setup->reader, 1, &setup->reader, err);
+    void *state = reader_open(run->reader, 1, &run->reader, err);
     if (!state)
         return -1;
-    setup->reader->close(state);
-    setup->n_threads = options->n_threads ? options->n_threads : pool_cores_available();
-    setup->memory_bytes = options->memory_bytes ? options->memory_bytes : memory_available() / 2;
+    run->reader->close(state);
     return 0;
 }
 
-int run_plan(const struct trawl_model *model, const struct trawl_run_options *options,
-             const struct run_setup *setup, const struct trawl_readout_options *readout,
-             uint32_t max_tokens, struct trawl_plan *plan, struct slicing *slicing,
-             struct error *err)
+int run_prepare(struct prepared_run *run, const struct trawl_model *model,
+                const struct trawl_run_options *options,
+                const struct trawl_readout_options *readout, uint32_t max_tokens, struct error *err)
 {
+    uint32_t n_vocab = model->network.hparams.n_vocab;
+    *run = (struct prepared_run){
+        .model = model,
+        .options = options,
+        .readout = {readout->wanted, readout->n_wanted, readout->next,
+                    readout->n_top < n_vocab ? readout->n_top : n_vocab},
+        .max_tokens = max_tokens,
+    };
+    if (choose_machinery(run, err) < 0)
+        return -1;
     uint64_t model_bytes = model_resident_bytes(model), resident = memory_resident();
-    struct plan_input input = {.network = &model->network,
-                               .program = &model->program,
-                               .kernels = &setup->kernels,
-                               .reader_name = setup->reader->name,
-                               .exact = options->exact,
-                               .n_threads = setup->n_threads,
-                               .memory_bytes = setup->memory_bytes,
-                               .process_bytes = resident > model_bytes ? resident - model_bytes : 0,
-                               .model_bytes = model_bytes,
-                               .n_rows = options->n_rows,
-                               .max_tokens = max_tokens};
-    if (readout) {
-        uint32_t n_vocab = model->network.hparams.n_vocab;
-        input.readout = (struct readout){readout->wanted, readout->n_wanted, readout->next,
-                                         readout->n_top < n_vocab ? readout->n_top : n_vocab};
-    }
-    return plan_make(&input, plan, slicing, err);
+    struct plan_input input = {
+        .network = &model->network,
+        .program = &model->program,
+        .kernels = &run->kernels,
+        .reader_name = run->reader->name,
+        .exact = options->exact,
+        .n_threads = options->n_threads ? options->n_threads : pool_cores_available(),
+        .memory_bytes = options->memory_bytes ? options->memory_bytes : memory_available() / 2,
+        .process_bytes =
+            (resident > model_bytes ? resident - model_bytes : 0) + tokenizer_work_bytes(),
+        .model_bytes = model_bytes,
+        .n_rows = options->n_rows,
+        .max_tokens = max_tokens,
+        .readout = run->readout,
+    };
+    return plan_make(&input, &run->plan, &run->slicing, err);
+}
+
+void prepared_run_deinit(struct prepared_run *run)
+{
+    slicing_free(&run->slicing);
 }
 
 int trawl_plan(const struct trawl_model *model, const struct trawl_run_options *options,
                uint32_t max_tokens, struct trawl_plan *plan, struct error *err)
 {
-    struct run_setup setup;
-    memset(plan, 0, sizeof *plan);
-    if (run_setup(options, &setup, err) < 0)
-        return -1;
+    struct prepared_run run;
     uint32_t n_context = model->network.hparams.n_context;
     if (!max_tokens)
         max_tokens = n_context < DEFAULT_WINDOW_TOKENS ? n_context : DEFAULT_WINDOW_TOKENS;
     /* The usual read-out: some twenty ids. */
     struct trawl_readout_options readout = {.n_wanted = 20};
-    return run_plan(model, options, &setup, &readout, max_tokens, plan, NULL, err);
+    int rc = run_prepare(&run, model, options, &readout, max_tokens, err);
+    *plan = run.plan;
+    prepared_run_deinit(&run);
+    return rc;
 }
 
 /* ---- The run
@@ -87,18 +96,16 @@ int trawl_plan(const struct trawl_model *model, const struct trawl_run_options *
  */
 
 struct run {
+    struct prepared_run *prepared;
     const struct trawl_model *model;
     const struct trawl_run_options *options;
     const struct trawl_run_callbacks *callbacks;
     struct trawl_stats *stats;
-    struct readout readout;
-    uint32_t max_tokens;
 
     struct memory memory;
     struct pool *pool;
     const struct file **files;
     struct stream *stream;
-    struct slicing slicing;
     struct sweep sweep;
     bool sweep_ready;
     struct batch batch;
@@ -124,7 +131,6 @@ static void run_close(struct run *run)
         sweep_deinit(&run->sweep);
     batch_deinit(&run->batch);
     stream_close(run->stream);
-    slicing_free(&run->slicing);
     pool_free(run->pool);
     free(run->files);
     free(run->held_ids);
@@ -147,7 +153,7 @@ static int show_progress(void *context, size_t step, size_t slice)
     progress->sweep = run->stats->sweeps + 1;
     progress->layer = run->model->program.steps[step].layer;
     progress->n_layers = run->model->network.hparams.n_layers;
-    progress->sweep_done = (double)(slice + 1) / (double)run->slicing.n_slices;
+    progress->sweep_done = (double)(slice + 1) / (double)run->prepared->slicing.n_slices;
     progress->batch_rows = run->batch.n_rows;
     progress->batch_sequences = run->batch.n_sequences;
     progress->sequences_done = run->stats->sequences;
@@ -155,13 +161,13 @@ static int show_progress(void *context, size_t step, size_t slice)
     progress->bytes_read = disk.bytes_read + run->sweep.embedding_bytes_read;
     progress->seconds = (double)(now - run->started_ns) * 1e-9;
     progress->seconds_waiting = (double)(disk.wait_ns + run->sweep.embedding_wait_ns) * 1e-9;
-    progress->memory_used_bytes = memory_used(&run->memory) + memory_used(&run->model->memory);
     return run->callbacks->progress(run->callbacks->context, progress);
 }
 
 static int open_results(struct run *run, struct error *err)
 {
-    size_t n = run->max_tokens, n_wanted = run->readout.n_wanted, n_top = run->readout.n_top;
+    size_t n = run->prepared->max_tokens, n_wanted = run->prepared->readout.n_wanted,
+           n_top = run->prepared->readout.n_top;
     run->held_ids = calloc(n, sizeof *run->held_ids);
     run->path = calloc(n, sizeof *run->path);
     run->wanted = calloc(n * n_wanted + 1, sizeof *run->wanted);
@@ -173,12 +179,13 @@ static int open_results(struct run *run, struct error *err)
     return 0;
 }
 
-static int open_engine(struct run *run, const struct run_setup *setup, struct error *err)
+static int open_engine(struct run *run, struct error *err)
 {
     const struct gguf *gguf = run->model->gguf;
-    const struct trawl_plan *plan = &run->stats->plan;
+    struct prepared_run *prepared = run->prepared;
+    const struct trawl_plan *plan = &prepared->plan;
     int n_files = gguf_n_files(gguf);
-    run->pool = pool_new(setup->n_threads, err);
+    run->pool = pool_new(plan->n_threads, err);
     if (!run->pool)
         return -1;
     run->files = calloc((size_t)n_files, sizeof *run->files);
@@ -189,33 +196,33 @@ static int open_engine(struct run *run, const struct run_setup *setup, struct er
 
     /* A small share of the file tells the device's rate; a small file is not worth asking. */
     const struct file *first = run->files[n_files - 1];
-    if (strcmp(setup->reader->name, "null") != 0 && first->size_bytes > (64u << 20) &&
-        probe_read_rate(first, setup->reader, 32u << 20, 1u << 20, 8, &run->memory,
+    if (strcmp(prepared->reader->name, "null") != 0 && first->size_bytes > (64u << 20) &&
+        probe_read_rate(first, prepared->reader, 32u << 20, 1u << 20, 8, &run->memory,
                         &run->stats->raw_bytes_per_s, err) < 0)
         return -1;
 
     struct stream_options options = {.files = run->files,
                                      .n_files = n_files,
-                                     .slices = run->slicing.slices,
-                                     .n_slices = run->slicing.n_slices,
-                                     .reader = setup->reader,
+                                     .slices = prepared->slicing.slices,
+                                     .n_slices = prepared->slicing.n_slices,
+                                     .reader = prepared->reader,
                                      .ring_bytes = plan->ring_bytes,
                                      .memory = &run->memory};
     run->stream = stream_open(&options, err);
     if (!run->stream)
         return -1;
     struct sweep_shape shape = {.network = &run->model->network,
-                                .kernels = &setup->kernels,
+                                .kernels = &prepared->kernels,
                                 .exact = run->options->exact,
-                                .n_threads = setup->n_threads,
+                                .n_threads = plan->n_threads,
                                 .max_rows = plan->n_rows,
-                                .max_positions = run->max_tokens,
-                                .readout = run->readout};
-    if (sweep_init(&run->sweep, &shape, &run->model->program, &run->slicing, run->stream, run->pool,
-                   &run->memory, err) < 0)
+                                .max_positions = run->prepared->max_tokens,
+                                .readout = run->prepared->readout};
+    if (sweep_init(&run->sweep, &shape, &run->model->program, &prepared->slicing, run->stream,
+                   run->pool, &run->memory, err) < 0)
         return -1;
     run->sweep_ready = true;
-    run->sweep.reader = setup->reader;
+    run->sweep.reader = prepared->reader;
     run->sweep.progress = show_progress;
     run->sweep.progress_context = run;
     return 0;
@@ -228,9 +235,9 @@ static int check_sequence(const struct run *run, const struct trawl_sequence *se
     if (sequence->n_ids < 1 || sequence->first_readout >= sequence->n_ids)
         return fail(err, ERROR_USAGE, "a sequence of %u tokens cannot be read out from position %u",
                     sequence->n_ids, sequence->first_readout);
-    if (sequence->n_ids > run->max_tokens)
+    if (sequence->n_ids > run->prepared->max_tokens)
         return fail(err, ERROR_LIMIT, "a sequence of %u tokens is longer than this run's %u",
-                    sequence->n_ids, run->max_tokens);
+                    sequence->n_ids, run->prepared->max_tokens);
     for (uint32_t i = 0; i < sequence->n_ids; i++)
         if (sequence->ids[i] < 0 || (uint32_t)sequence->ids[i] >= h->n_vocab)
             return fail(err, ERROR_USAGE,
@@ -284,7 +291,7 @@ static void gather_result(struct run *run, const struct batch_sequence *sequence
 {
     const struct batch *batch = &run->batch;
     const struct sweep *sweep = &run->sweep;
-    size_t n_wanted = run->readout.n_wanted, n_top = run->readout.n_top;
+    size_t n_wanted = run->prepared->readout.n_wanted, n_top = run->prepared->readout.n_top;
     batch_path(batch, sequence->last_row, run->path);
     uint32_t n = 0;
     for (uint32_t p = sequence->first_readout; p < sequence->n_tokens; p++, n++) {
@@ -293,7 +300,7 @@ static void gather_result(struct run *run, const struct batch_sequence *sequence
                n_wanted * sizeof(float));
         memcpy(run->top + n * n_top, sweep->top + index * n_top, n_top * sizeof(float));
         memcpy(run->top_ids + n * n_top, sweep->top_ids + index * n_top, n_top * sizeof(int32_t));
-        if (run->readout.next)
+        if (run->prepared->readout.next)
             run->next[n] = p + 1 < sequence->n_tokens ? sweep->next[run->path[p + 1]] : NAN;
     }
     *result = (struct trawl_result){.tag = sequence->tag,
@@ -379,35 +386,39 @@ static void finish_stats(struct run *run)
             : 0.0;
 }
 
-int trawl_run(const struct trawl_model *model, const struct trawl_run_options *options,
-              const struct trawl_readout_options *readout, uint32_t max_tokens,
-              const struct trawl_run_callbacks *callbacks, struct trawl_stats *stats,
-              struct error *err)
+int run_sequences(struct prepared_run *prepared, const struct trawl_run_callbacks *callbacks,
+                  struct trawl_stats *stats, struct error *err)
 {
-    memset(stats, 0, sizeof *stats);
-    stats->bound = "compute";
-    uint32_t n_vocab = model->network.hparams.n_vocab;
-    struct run run = {.model = model,
-                      .options = options,
+    struct run run = {.prepared = prepared,
+                      .model = prepared->model,
+                      .options = prepared->options,
                       .callbacks = callbacks,
                       .stats = stats,
-                      .readout = {readout->wanted, readout->n_wanted, readout->next,
-                                  readout->n_top < n_vocab ? readout->n_top : n_vocab},
-                      .max_tokens = max_tokens,
                       .started_ns = clock_ns()};
-    struct run_setup setup;
-    int rc = run_setup(options, &setup, err);
-    if (rc == 0)
-        rc = run_plan(model, options, &setup, readout, max_tokens, &stats->plan, &run.slicing, err);
-    if (rc == 0)
-        rc = open_results(&run, err);
-    if (rc == 0 && !options->dry_run)
-        rc = open_engine(&run, &setup, err);
+    stats->plan = prepared->plan;
+    int rc = open_results(&run, err);
+    if (rc == 0 && !run.options->dry_run)
+        rc = open_engine(&run, err);
     if (rc == 0)
         rc = batch_init(&run.batch, stats->plan.n_rows, &run.memory, err);
     if (rc == 0)
         rc = run_batches(&run, err);
     finish_stats(&run);
     run_close(&run);
+    return rc;
+}
+
+int trawl_run(const struct trawl_model *model, const struct trawl_run_options *options,
+              const struct trawl_readout_options *readout, uint32_t max_tokens,
+              const struct trawl_run_callbacks *callbacks, struct trawl_stats *stats,
+              struct error *err)
+{
+    struct prepared_run prepared;
+    *stats = (struct trawl_stats){.bound = "compute"};
+    int rc = run_prepare(&prepared, model, options, readout, max_tokens, err);
+    stats->plan = prepared.plan;
+    if (rc == 0)
+        rc = run_sequences(&prepared, callbacks, stats, err);
+    prepared_run_deinit(&prepared);
     return rc;
 }

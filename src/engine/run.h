@@ -6,20 +6,31 @@
 #include "kernels/kernels.h"
 #include "plan/plan.h"
 
-/* Kernels, reader, threads and budget that the options name, or the best there are. */
-struct run_setup {
+/* A run before it starts: what it uses, and its memory planned. */
+struct prepared_run {
+    const struct trawl_model *model;
+    const struct trawl_run_options *options;
     struct kernels kernels;
     const struct reader_ops *reader;
-    int n_threads;
-    uint64_t memory_bytes;
+    struct readout readout;
+    uint32_t max_tokens; /* of the longest sequence */
+    struct trawl_plan plan;
+    struct slicing slicing;
 };
-int run_setup(const struct trawl_run_options *options, struct run_setup *setup,
-              struct error *err) MUST_CHECK;
 
-int run_plan(const struct trawl_model *model, const struct trawl_run_options *options,
-             const struct run_setup *setup, const struct trawl_readout_options *readout,
-             uint32_t max_tokens, struct trawl_plan *plan, struct slicing *slicing,
-             struct error *err) MUST_CHECK;
+/* Kernels, reader, threads and budget that [options] name, or the best there are, and the plan.
+ * [options] and the ids of [readout] are borrowed until prepared_run_deinit, which is legal after a
+ * failure too; run->plan then has what could be told (least_bytes). */
+int run_prepare(struct prepared_run *run, const struct trawl_model *model,
+                const struct trawl_run_options *options,
+                const struct trawl_readout_options *readout, uint32_t max_tokens,
+                struct error *err) MUST_CHECK;
+void prepared_run_deinit(struct prepared_run *run);
+
+/* What trawl_run does once it is prepared. [stats] is zeroed by the caller; filled on failure
+ * too. */
+int run_sequences(struct prepared_run *prepared, const struct trawl_run_callbacks *callbacks,
+                  struct trawl_stats *stats, struct error *err) MUST_CHECK;
 
 /* Sequence lengths a run must be ready for when nothing else is said. */
 #define DEFAULT_WINDOW_TOKENS 4096

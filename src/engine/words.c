@@ -30,7 +30,7 @@ int trawl_tokenize(const struct trawl_model *model, const char *text, size_t n_b
 int trawl_detokenize(const struct trawl_model *model, const int32_t *ids, size_t n_ids,
                      struct bytes *out, struct error *err)
 {
-    return tokenizer_decode(model->tokenizer, ids, n_ids, NULL, out, err);
+    return tokenizer_decode(model->tokenizer, ids, n_ids, out, err);
 }
 
 int trawl_token_text(const struct trawl_model *model, int32_t id, struct bytes *out,

@@ -65,7 +65,7 @@ static void clear(struct gguf *gguf)
     free(gguf->tensors);
     free(gguf->by_name);
     arena_deinit(&gguf->arena);
-    *gguf = (struct gguf){.identity = GGUF_HASH_START};
+    *gguf = (struct gguf){0};
 }
 
 /* Starts over with [n_files] files, none open. */
@@ -189,9 +189,4 @@ uint64_t gguf_resident_bytes(const struct gguf *gguf)
            gguf->metadata.capacity * sizeof *gguf->metadata.items +
            gguf->capacity_tensors * sizeof *gguf->tensors +
            gguf->n_tensors * sizeof *gguf->by_name + gguf->arena.n_bytes;
-}
-
-uint64_t gguf_identity(const struct gguf *gguf)
-{
-    return gguf->identity;
 }

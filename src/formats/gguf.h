@@ -28,10 +28,8 @@ const char *gguf_path(const struct gguf *gguf); /* of the first part */
 int gguf_n_files(const struct gguf *gguf);
 const struct file *gguf_file(const struct gguf *gguf, int i);
 uint32_t gguf_version(const struct gguf *gguf);
-uint64_t
-gguf_resident_bytes(const struct gguf *gguf); /* heap held by the directory and the metadata */
-uint64_t gguf_identity(
-    const struct gguf *gguf); /* 64-bit hash of the header bytes of all parts and their sizes */
+/* Heap held by the directory and the metadata. */
+uint64_t gguf_resident_bytes(const struct gguf *gguf);
 
 /* Metadata of the first part. Text is not NUL-terminated in the file, but is here; [n_bytes] may be
  * NULL. */

@@ -12,18 +12,10 @@
  * as metadata must end somewhere. */
 #define MAX_HEADER_BYTES (UINT64_C(256) << 20)
 
-uint64_t gguf_hash(uint64_t hash, const void *data, uint64_t n_bytes)
-{
-    const uint8_t *bytes = data;
-    for (uint64_t i = 0; i < n_bytes; i++)
-        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 int gguf_cursor_init(struct gguf_cursor *cursor, const struct file *file, struct error *err)
 {
     uint64_t limit = file->size_bytes < MAX_HEADER_BYTES ? file->size_bytes : MAX_HEADER_BYTES;
-    *cursor = (struct gguf_cursor){.file = file, .limit = limit, .hash = GGUF_HASH_START};
+    *cursor = (struct gguf_cursor){.file = file, .limit = limit};
     void *chunk = NULL;
     if (posix_memalign(&chunk, FILE_ALIGN, CHUNK_BYTES) != 0)
         return fail_memory(err, CHUNK_BYTES, "reading a header");
@@ -85,7 +77,6 @@ int gguf_take(struct gguf_cursor *cursor, void *to, uint64_t n_bytes, const char
         if (n > n_bytes)
             n = n_bytes;
         memcpy(out, cursor->chunk + in_chunk, (size_t)n);
-        cursor->hash = gguf_hash(cursor->hash, out, n);
         cursor->position += n;
         out += n;
         n_bytes -= n;

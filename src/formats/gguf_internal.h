@@ -32,7 +32,6 @@ struct gguf {
     uint64_t n_tensors, capacity_tensors;
     uint32_t *by_name;  /* [n_tensors] indexes into tensors, sorted by name */
     struct arena arena; /* keys, texts, arrays, tensor names */
-    uint64_t identity;
 };
 
 /* ---- gguf_cursor.c: reads a header front to back, past the page cache, and never beyond its
@@ -42,14 +41,11 @@ struct gguf_cursor {
     const struct file *file;
     uint64_t position;    /* of the next byte */
     uint64_t limit;       /* no header byte lies at or after this */
-    uint64_t hash;        /* FNV-1a of every byte taken */
     uint32_t version;     /* 1: counts and lengths have 32 bits */
     uint8_t *chunk;       /* aligned window on the file */
     uint64_t chunk_start; /* its offset */
     uint64_t chunk_bytes; /* valid bytes in it */
 };
-
-#define GGUF_HASH_START UINT64_C(0xcbf29ce484222325)
 
 int gguf_cursor_init(struct gguf_cursor *cursor, const struct file *file,
                      struct error *err) MUST_CHECK;
@@ -69,8 +65,6 @@ int gguf_take_count(struct gguf_cursor *cursor, uint64_t *out, const char *what,
 /* A length-prefixed text into [arena], NUL-terminated. */
 int gguf_take_text(struct gguf_cursor *cursor, struct arena *arena, struct gguf_text *out,
                    const char *what, struct error *err) MUST_CHECK;
-
-uint64_t gguf_hash(uint64_t hash, const void *data, uint64_t n_bytes);
 
 /* ---- gguf_parse.c ---- */
 

@@ -395,15 +395,10 @@ int gguf_parse_part(struct gguf *gguf, int file, struct gguf_split *split, struc
     struct gguf_entries other = {0};
     struct arena other_arena = {0};
     struct gguf_cursor cursor = {0};
-    const struct file *source = &gguf->files[file];
-    int rc = gguf_cursor_init(&cursor, source, err);
+    int rc = gguf_cursor_init(&cursor, &gguf->files[file], err);
     if (rc == 0)
         rc = parse_header(gguf, file, &cursor, file == 0 ? &gguf->metadata : &other,
                           file == 0 ? &gguf->arena : &other_arena, split, err);
-    if (rc == 0) {
-        gguf->identity = gguf_hash(gguf->identity, &cursor.hash, sizeof cursor.hash);
-        gguf->identity = gguf_hash(gguf->identity, &source->size_bytes, sizeof source->size_bytes);
-    }
     gguf_cursor_deinit(&cursor);
     free(other.items);
     arena_deinit(&other_arena);

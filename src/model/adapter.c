@@ -27,7 +27,7 @@ static struct weight *find_weight(struct network *network, const char *name, siz
     return found;
 }
 
-/* Puts one pair behind the terms that the matrix has: new blocks, since they are few and small. */
+/* Puts one pair behind the terms that the matrix has, in blocks that take the old ones' place. */
 static int add_term(struct network *network, struct weight *weight, const struct gguf *adapter,
                     const struct tensor *a, const struct tensor *b, float factor, struct error *err)
 {
@@ -44,6 +44,8 @@ static int add_term(struct network *network, struct weight *weight, const struct
         if (had) {
             memcpy(all_a, weight->lowrank.a, (size_t)had * weight->k * sizeof *all_a);
             memcpy(all_b, weight->lowrank.b, (size_t)had * weight->n * sizeof *all_b);
+            network_drop_floats(network, weight->lowrank.a);
+            network_drop_floats(network, weight->lowrank.b);
         }
         for (uint32_t r = 0; r < rank; r++)
             for (uint32_t n = 0; n < weight->n; n++)

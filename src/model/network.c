@@ -71,6 +71,19 @@ float *network_floats(struct network *network, uint64_t n, struct error *err)
     return block;
 }
 
+void network_drop_floats(struct network *network, const float *floats)
+{
+    for (size_t i = network->n_residents; floats && i-- > 0;) {
+        struct resident dropped = network->residents[i];
+        if (dropped.block != floats)
+            continue;
+        network->residents[i] = network->residents[--network->n_residents];
+        network->resident_bytes -= round_up(dropped.n_bytes, 4096);
+        memory_free(network->memory, MEMORY_METADATA, dropped.block, dropped.n_bytes);
+        return;
+    }
+}
+
 /* Which tensors have found a role, by index in the directory. */
 struct roles {
     const struct gguf *gguf;

@@ -62,6 +62,9 @@ void network_close(struct network *network);
 /* Resident floats of the network's lifetime, zeroed; NULL with [err]. */
 float *network_floats(struct network *network, uint64_t n, struct error *err) MUST_CHECK;
 
+/* Gives back before that what is no longer needed; NULL is legal. */
+void network_drop_floats(struct network *network, const float *floats);
+
 /* A whole tensor as floats, [to] of its size; NaN and infinities are refused. For small tensors. */
 int tensor_read_floats(const struct gguf *gguf, const struct tensor *tensor, float *to,
                        struct error *err) MUST_CHECK;

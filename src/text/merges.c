@@ -6,24 +6,9 @@
 #include <string.h>
 
 #define MAX_MERGES (1u << 26)
-#define MAX_WORD_BYTES                                                                             \
-    (1u << 18)          /* bounds the memory of a merge to some 12 MB; a longer word is cut */
-#define END  UINT32_MAX /* no symbol */
-#define GONE (-2)       /* id of a symbol that was merged into the one on its left */
 
 struct pair {
     uint32_t left, right, rank, merged;
-};
-
-struct merge_symbol {
-    int32_t id; /* TOKEN_NONE: a byte that is no token */
-    uint32_t prev, next;
-};
-
-struct merge_candidate {
-    uint32_t rank;
-    uint32_t at;   /* its left symbol */
-    uint32_t pair; /* index into the merges; says whether the candidate still holds */
 };
 
 static int compare_pairs(const void *a, const void *b)
@@ -161,132 +146,32 @@ int64_t merges_find(const struct merges *merges, int32_t left, int32_t right)
                                                                                    : -1;
 }
 
-void merge_work_deinit(struct merge_work *work)
+static bool join_by_rank(const void *arg, const struct merging *merging, size_t left, size_t right,
+                         struct merging_candidate *candidate)
 {
-    free(work->symbols);
-    free(work->heap);
-    *work = (struct merge_work){0};
-}
-
-/* Each symbol starts at most one candidate, and each of fewer than n merges two more. */
-static int reserve(struct merge_work *work, size_t n, struct error *err)
-{
-    if (work->symbols_capacity >= n && work->heap_capacity >= 3 * n) {
-        return 0;
+    const struct merges *merges = arg;
+    int64_t pair = merges_find(merges, merging->symbols[left].id, merging->symbols[right].id);
+    if (pair < 0) {
+        return false;
     }
-    size_t capacity = 64;
-    while (capacity < n) {
-        capacity *= 2;
-    }
-    merge_work_deinit(work);
-    work->symbols = malloc(capacity * sizeof(*work->symbols));
-    work->heap = malloc(3 * capacity * sizeof(*work->heap));
-    if (work->symbols == NULL || work->heap == NULL) {
-        return fail_memory(err, capacity * (sizeof(*work->symbols) + 3 * sizeof(*work->heap)),
-                           "merging a word");
-    }
-    work->symbols_capacity = capacity;
-    work->heap_capacity = 3 * capacity;
-    return 0;
-}
-
-static bool comes_first(struct merge_candidate a, struct merge_candidate b)
-{
-    return a.rank != b.rank ? a.rank < b.rank : a.at < b.at;
-}
-
-static void heap_push(struct merge_work *work, struct merge_candidate candidate)
-{
-    size_t at = work->n_heap++;
-    for (; at > 0 && comes_first(candidate, work->heap[(at - 1) / 2]); at = (at - 1) / 2) {
-        work->heap[at] = work->heap[(at - 1) / 2];
-    }
-    work->heap[at] = candidate;
-}
-
-static struct merge_candidate heap_pop(struct merge_work *work)
-{
-    struct merge_candidate top = work->heap[0], last = work->heap[--work->n_heap];
-    size_t at = 0;
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child + 1 < work->n_heap && comes_first(work->heap[child + 1], work->heap[child])) {
-            child++;
-        }
-        if (child >= work->n_heap || !comes_first(work->heap[child], last)) {
-            break;
-        }
-        work->heap[at] = work->heap[child];
-        at = child;
-    }
-    work->heap[at] = last;
-    return top;
-}
-
-/* Considers the symbol at [at] and the one after it. */
-static void consider(const struct merges *merges, struct merge_work *work, uint32_t at)
-{
-    if (at == END || work->symbols[at].next == END) {
-        return;
-    }
-    int64_t pair =
-        merges_find(merges, work->symbols[at].id, work->symbols[work->symbols[at].next].id);
-    if (pair >= 0) {
-        heap_push(work, (struct merge_candidate){merges->ranks[pair], at, (uint32_t)pair});
-    }
-}
-
-/* Whether the two symbols are still those that the candidate was made for. */
-static bool still_holds(const struct merges *merges, const struct merge_work *work,
-                        struct merge_candidate candidate)
-{
-    const struct merge_symbol *left = &work->symbols[candidate.at];
-    return left->id >= 0 && left->next != END && candidate.pair >= merges->first[left->id] &&
-           candidate.pair < merges->first[left->id + 1] &&
-           (uint32_t)work->symbols[left->next].id == merges->rights[candidate.pair];
-}
-
-static void merge_all(const struct merges *merges, struct merge_work *work)
-{
-    while (work->n_heap > 0) {
-        struct merge_candidate candidate = heap_pop(work);
-        if (!still_holds(merges, work, candidate)) {
-            continue;
-        }
-        struct merge_symbol *left = &work->symbols[candidate.at];
-        struct merge_symbol *right = &work->symbols[left->next];
-        left->id = (int32_t)merges->merged[candidate.pair];
-        right->id = GONE;
-        left->next = right->next;
-        if (left->next != END) {
-            work->symbols[left->next].prev = candidate.at;
-        }
-        consider(merges, work, left->prev);
-        consider(merges, work, candidate.at);
-    }
+    candidate->order = merges->ranks[pair];
+    candidate->id = (int32_t)merges->merged[pair];
+    return true;
 }
 
 static int encode_part(const struct merges *merges, const struct vocabulary *v, const char *word,
-                       uint32_t n_bytes, struct merge_work *work, struct token_list *out,
+                       size_t n_bytes, struct merging *merging, struct token_list *out,
                        struct error *err)
 {
-    if (reserve(work, n_bytes, err) < 0) {
+    if (merging_begin(merging, n_bytes, err) < 0) {
         return -1;
     }
-    work->n_heap = 0;
-    for (uint32_t i = 0; i < n_bytes; i++) {
-        work->symbols[i] = (struct merge_symbol){
-            .id = v->bytes[(unsigned char)word[i]],
-            .prev = i > 0 ? i - 1 : END,
-            .next = i + 1 < n_bytes ? i + 1 : END,
-        };
+    for (size_t i = 0; i < n_bytes; i++) {
+        merging_add(merging, i, 1, v->bytes[(unsigned char)word[i]]);
     }
-    for (uint32_t i = 0; i + 1 < n_bytes; i++) {
-        consider(merges, work, i);
-    }
-    merge_all(merges, work);
-    for (uint32_t i = 0; i != END; i = work->symbols[i].next) {
-        int32_t id = work->symbols[i].id;
+    merging_run(merging, join_by_rank, merges);
+    for (size_t at = 0; at < n_bytes; at = merging_next(merging, at)) {
+        int32_t id = merging->symbols[at].id;
         if (id != TOKEN_NONE && token_list_append(out, id, err) < 0) {
             return -1;
         }
@@ -295,12 +180,12 @@ static int encode_part(const struct merges *merges, const struct vocabulary *v, 
 }
 
 int merges_encode(const struct merges *merges, const struct vocabulary *v, const char *word,
-                  size_t n_bytes, struct merge_work *work, struct token_list *out,
+                  size_t n_bytes, struct merging *merging, struct token_list *out,
                   struct error *err)
 {
     for (size_t at = 0; at < n_bytes;) {
-        uint32_t n = (uint32_t)min_size(n_bytes - at, MAX_WORD_BYTES);
-        if (encode_part(merges, v, word + at, n, work, out, err) < 0) {
+        size_t n = min_size(n_bytes - at, MERGING_MOST_BYTES);
+        if (encode_part(merges, v, word + at, n, merging, out, err) < 0) {
             return -1;
         }
         at += n;

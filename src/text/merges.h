@@ -3,6 +3,7 @@
 /* Byte-pair merges: which two tokens that stand side by side become one, and which pair comes
  * first. Private to this folder; read-only once open. */
 
+#include "text/merging.h"
 #include "text/vocabulary.h"
 
 /* Pairs sorted by left, then right token; those of left token l are [first[l], first[l + 1]). */
@@ -27,18 +28,11 @@ void merges_close(struct merges *merges);
 /* The index of the pair, -1 when the two do not merge. */
 int64_t merges_find(const struct merges *merges, int32_t left, int32_t right);
 
-/* Room for merging one word, kept from word to word. Zero-initialised is empty. */
-struct merge_work {
-    struct merge_symbol *symbols;
-    struct merge_candidate *heap;
-    size_t n_heap, symbols_capacity, heap_capacity;
-};
-void merge_work_deinit(struct merge_work *work);
-
 /* Appends the tokens of one word: its bytes, merged by rank, leftmost first among equals; n log n.
- * A byte that is no token gives nothing, as it did when the model was trained. */
+ * A byte that is no token gives nothing, as it did when the model was trained. A word of more than
+ * MERGING_MOST_BYTES is cut. [merging] is room to work in, kept from word to word. */
 int merges_encode(const struct merges *merges, const struct vocabulary *v, const char *word,
-                  size_t n_bytes, struct merge_work *work, struct token_list *out,
+                  size_t n_bytes, struct merging *merging, struct token_list *out,
                   struct error *err) MUST_CHECK;
 
 #endif

@@ -5,6 +5,7 @@
  * Richardson 2018; the algorithm's "bpe" model type.) Private to this folder; read-only once open.
  */
 
+#include "text/merging.h"
 #include "text/vocabulary.h"
 
 #define PIECES_PAIR_BITS (1u << 19)
@@ -18,16 +19,14 @@ struct pieces {
 
 void pieces_open(struct pieces *pieces, const struct vocabulary *v);
 
-/* Room for merging, kept from stretch to stretch. Zero-initialised is empty. */
+/* What goes on from stretch to stretch. Zero-initialised is the beginning of a text. */
 struct pieces_work {
-    struct piece_symbol *symbols;
-    struct piece_candidate *heap;
-    size_t n_heap, symbols_capacity, heap_capacity;
+    struct merging merging;
     bool after_unknown; /* the last symbol was unknown: a run of them is one token */
 };
-void pieces_work_deinit(struct pieces_work *work);
 
-/* Appends the tokens of [text], in which spaces are spaces (not marks); n log n. */
+/* Appends the tokens of [text], in which spaces are spaces (not marks); n log n. A stretch of
+ * more than MERGING_MOST_BYTES is cut. */
 int pieces_encode(const struct pieces *pieces, const struct vocabulary *v, const char *text,
                   size_t n_bytes, struct pieces_work *work, struct token_list *out,
                   struct error *err) MUST_CHECK;

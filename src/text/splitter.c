@@ -12,7 +12,7 @@
 /* A match that needs more than this (it takes a run of millions of characters, or a hostile text)
  * is tried again on less text. */
 #define MATCH_LIMIT        50000000
-#define HEAP_LIMIT_KIB     (64 * 1024)
+#define HEAP_LIMIT_KIB     1024
 #define FIRST_WINDOW_BYTES (64 * 1024)
 #define LAST_WINDOW_BYTES  256
 

@@ -191,14 +191,6 @@ int32_t tokenizer_role(const struct tokenizer *tokenizer, enum token_role role)
     return tokenizer->vocabulary.roles[role];
 }
 
-bool tokenizer_ends_turn(const struct tokenizer *tokenizer, int32_t id)
-{
-    const struct vocabulary *v = &tokenizer->vocabulary;
-    return id >= 0 && (uint32_t)id < v->n_tokens &&
-           ((v->flags[id] & TOKEN_FLAG_ENDS_TURN) || id == v->roles[TOKEN_EOS] ||
-            id == v->roles[TOKEN_EOT]);
-}
-
 bool tokenizer_add_bos(const struct tokenizer *tokenizer)
 {
     return tokenizer->vocabulary.add_bos && tokenizer->vocabulary.roles[TOKEN_BOS] != TOKEN_NONE;
@@ -220,8 +212,7 @@ int32_t tokenizer_find(const struct tokenizer *tokenizer, const char *name, size
 struct encoding {
     const struct tokenizer *tokenizer;
     struct token_list *out;
-    struct merge_work merge_work;
-    struct pieces_work pieces_work;
+    struct pieces_work work; /* byte-level BPE uses its room only */
     struct bytes
         spaced; /* SentencePiece's copy of the text: prefix added, space marks made spaces */
 };
@@ -236,7 +227,7 @@ static int encode_word(void *arg, const char *word, size_t n_bytes, struct error
             return token_list_append(e->out, id, err);
         }
     }
-    return merges_encode(&e->tokenizer->merges, v, word, n_bytes, &e->merge_work, e->out, err);
+    return merges_encode(&e->tokenizer->merges, v, word, n_bytes, &e->work.merging, e->out, err);
 }
 
 static int encode_spaced(struct encoding *e, const char *text, size_t n_bytes, bool prefix,
@@ -260,9 +251,9 @@ static int encode_spaced(struct encoding *e, const char *text, size_t n_bytes, b
     if (bytes_append(&e->spaced, text, n_bytes, err) < 0) {
         return -1;
     }
-    e->pieces_work.after_unknown = false;
+    e->work.after_unknown = false;
     return pieces_encode(e->tokenizer->pieces, &e->tokenizer->vocabulary, e->spaced.data,
-                         e->spaced.n_bytes, &e->pieces_work, e->out, err);
+                         e->spaced.n_bytes, &e->work, e->out, err);
 }
 
 /* Text without special tokens. [after_special]: at the start, or behind one. */
@@ -327,6 +318,11 @@ static int encode_all(struct encoding *e, const char *text, size_t n_bytes,
     return encode_plain(e, text + at, n_bytes - at, after_special, err);
 }
 
+uint64_t tokenizer_work_bytes(void)
+{
+    return (uint64_t)MERGING_MOST_BYTES * MERGING_BYTES_PER_BYTE;
+}
+
 int tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t n_bytes,
                      const struct encode_options *options, struct token_list *out,
                      struct error *err)
@@ -337,8 +333,7 @@ int tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t
         return 0;
     }
     int rc = encode_all(&e, text, n_bytes, options ? options : &DEFAULTS, err);
-    merge_work_deinit(&e.merge_work);
-    pieces_work_deinit(&e.pieces_work);
+    merging_deinit(&e.work.merging);
     bytes_deinit(&e.spaced);
     return rc;
 }
@@ -351,12 +346,10 @@ const char *tokenizer_token_text(const struct tokenizer *tokenizer, int32_t id, 
 }
 
 int tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t n_ids,
-                     const struct decode_options *options, struct bytes *out, struct error *err)
+                     struct bytes *out, struct error *err)
 {
-    static const struct decode_options DEFAULTS = {0};
-    options = options ? options : &DEFAULTS;
     const struct vocabulary *v = &tokenizer->vocabulary;
-    bool at_prefix = v->add_space_prefix && !options->keep_space_prefix;
+    bool at_prefix = v->add_space_prefix;
     for (size_t i = 0; i < n_ids; i++) {
         if (ids[i] < 0 || (uint32_t)ids[i] >= v->n_tokens) {
             return fail(err, ERROR_USAGE, "token %ld: the vocabulary has %u", (long)ids[i],
@@ -369,12 +362,11 @@ int tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size
             text++;
             n--;
         }
-        if (!(control && options->hide_control) && bytes_append(out, text, n, err) < 0) {
+        if (bytes_append(out, text, n, err) < 0) {
             return -1;
         }
         /* Encoding puts a space in front of the text behind a special token too. */
-        at_prefix = v->add_space_prefix && !options->keep_space_prefix &&
-                    (control || v->types[ids[i]] == TOKEN_TYPE_USER_DEFINED);
+        at_prefix = v->add_space_prefix && (control || v->types[ids[i]] == TOKEN_TYPE_USER_DEFINED);
     }
     return 0;
 }

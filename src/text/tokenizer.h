@@ -48,15 +48,12 @@ const char *tokenizer_pre(const struct tokenizer *tokenizer);   /* "" for Senten
 enum token_role {
     TOKEN_BOS,
     TOKEN_EOS,
-    TOKEN_EOT, /* end of a turn; from the file, else by its well-known names */
     TOKEN_UNK,
     TOKEN_N_ROLES,
 };
 int32_t tokenizer_role(const struct tokenizer *tokenizer, enum token_role role);
-bool tokenizer_ends_turn(const struct tokenizer *tokenizer,
-                         int32_t id); /* EOS, EOT or another end */
-bool tokenizer_add_bos(
-    const struct tokenizer *tokenizer); /* a sequence of this model begins with BOS */
+/* Whether a sequence of this model begins with BOS. */
+bool tokenizer_add_bos(const struct tokenizer *tokenizer);
 bool tokenizer_is_control(const struct tokenizer *tokenizer, int32_t id);
 
 /* The id of the token that is written [name] in the file ("<|im_end|>", "\u2581the"), TOKEN_NONE
@@ -69,6 +66,9 @@ struct encode_options {
     bool no_space_prefix; /* SentencePiece: the text goes on after other text, so it gets no space
                              in front */
 };
+
+/* The most memory that tokenizer_encode works in, beside the text and its ids. */
+uint64_t tokenizer_work_bytes(void);
 
 /* Appends the ids of [text] to [out], without BOS or EOS; the whole text is one piece. [options]
  * NULL: all defaults. Time grows as n log n. Where it fails, what was appended so far stays. */
@@ -93,16 +93,9 @@ struct special {
 bool tokenizer_find_special(const struct tokenizer *tokenizer, const char *text, size_t n_bytes,
                             size_t at, struct special *special);
 
-struct decode_options {
-    bool hide_control;      /* control tokens give no text */
-    bool keep_space_prefix; /* SentencePiece: keep the space that encoding put in front of the text
-                             */
-};
-
-/* Appends the text of [ids] to [out]; ids out of range are an error of ERROR_USAGE. [options] NULL:
- * all defaults. */
+/* Appends the text of [ids] to [out], control tokens as their names, without the space that
+ * SentencePiece puts in front of a text; ids out of range are an error of ERROR_USAGE. */
 int tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t n_ids,
-                     const struct decode_options *options, struct bytes *out,
-                     struct error *err) MUST_CHECK;
+                     struct bytes *out, struct error *err) MUST_CHECK;
 
 #endif

@@ -12,8 +12,7 @@
 #define SPACE_MARK "\xe2\x96\x81" /* U+2581, SentencePiece's space */
 
 /* Tokens that end a turn or the text whatever their type in the file: converters have labelled many
- * of them as plain text. The order is that in which one is taken as end of turn when the file names
- * none. */
+ * of them as plain text. */
 static const char *const end_names[] = {
     "<|eot_id|>",
     "<|im_end|>",
@@ -271,9 +270,7 @@ static size_t read_token(const struct source *source, uint32_t id, bool byte_lev
     const struct gguf_text *name = &source->names[id];
     size_t n = (size_t)name->n_bytes;
     *type = (uint8_t)token_type(source, id, byte_level);
-    *flags = is_one_of(name, end_names, sizeof(end_names) / sizeof(*end_names))
-                 ? TOKEN_FLAG_ENDS_TURN
-                 : 0;
+    *flags = 0;
     if (!byte_level && *type == TOKEN_TYPE_BYTE) {
         int byte = byte_of_name(name->data, n);
         *flags |= TOKEN_FLAG_RAW;
@@ -418,15 +415,8 @@ static int read_roles(struct vocabulary *v, const struct gguf *gguf, struct erro
         read_role(v, gguf, "tokenizer.ggml.eos_token_id", spm ? 2 : TOKEN_NONE,
                   &v->roles[TOKEN_EOS], err) < 0 ||
         read_role(v, gguf, "tokenizer.ggml.unknown_token_id", spm ? 0 : TOKEN_NONE,
-                  &v->roles[TOKEN_UNK], err) < 0 ||
-        read_role(v, gguf, "tokenizer.ggml.eot_token_id", TOKEN_NONE, &v->roles[TOKEN_EOT], err) <
-            0) {
+                  &v->roles[TOKEN_UNK], err) < 0) {
         return -1;
-    }
-    for (size_t i = 0; i < sizeof(end_names) / sizeof(*end_names); i++) {
-        if (v->roles[TOKEN_EOT] == TOKEN_NONE) {
-            v->roles[TOKEN_EOT] = vocabulary_find_name(v, end_names[i], strlen(end_names[i]));
-        }
     }
     return 0;
 }

@@ -24,7 +24,6 @@ enum token_type {
 enum token_flag {
     TOKEN_FLAG_RAW =
         1, /* its bytes are its name as the file has it, not mapped; never the result of a merge */
-    TOKEN_FLAG_ENDS_TURN = 2, /* generation stops at it */
 };
 
 /* Longer tokens are kept, but never looked for in text: bounds the work a hostile vocabulary can

@@ -128,7 +128,7 @@ ok "bad template" says 2 'not one of' grep -m "$MODEL" --template nonsense q
 ok "bad reader" says 2 'not one of' grep -m "$MODEL" --reader paper q
 ok "top and count" says 2 '--top' grep -m "$MODEL" --top 3 -c q
 ok "small budget" says 2 'trawl:' grep -m "$MODEL" --memory 1K q completion.bash
-ok "stats nowhere" says 2 'no/where' "${ask[@]}" --stats no/where q trawl.1 -m 1
+ok "stats nowhere, before anything is asked" says 2 'no/where' "${ask[@]}" --stats no/where q trawl.1 -m 1
 
 # ---- Where the model comes from ----
 printf 'one\ntwo\n' >two
@@ -187,6 +187,16 @@ ok "another seed" run 0 "${ask[@]}" --sample 20 --seed 7 q numbers
 ok "another sample" bash -c '! cmp -s out sample'
 ok "sample of all" run 0 "${ask[@]}" --sample 1000 q numbers
 ok "all of them" cmp out numbers
+ok "sample of files: only theirs are counted" run 0 "${ask[@]}" --sample 3 -c q two numbers pages/empty.txt
+ok "three in all" awk -F: '{ n += $2 } /empty/ { exit 1 } END { exit n != 3 }' out
+ok "sample tells of files" says 2 'nowhere: No such file' "${ask[@]}" --sample 3 q nowhere two
+ok "sample estimates" run 0 "${ask[@]}" --sample 20 --progress q numbers
+ok "for all documents" grep -q '^estimate    of all 300 documents 100% match (8[0-9]% to 100%)$' err
+printf '%060000d\n' $(seq 1 40) >heavy
+"$TRAWL" inspect --json "$MODEL" >inspected
+least=$(($(sed 's/.*"least_memory_bytes": \([0-9]*\).*/\1/' inspected) + (4 << 20)))
+ok "a sample that does not fit" says 2 '--sample: the documents to be kept' grep -t0 "--model=$MODEL" --memory "$least" --sample 30 q heavy
+ok "best ones that do not fit" says 2 '--top: the documents to be kept' grep -t0 "--model=$MODEL" --memory "$least" --long head --top 30 q heavy
 ok "top" run 0 grep "--model=$MODEL" --memory 256M --top 5 --json q numbers
 ok "top is sorted" json 'len(objects) == 5 and all(a["p_yes"] >= b["p_yes"] for a, b in zip(objects, objects[1:]))'
 ok "json" run 0 "${ask[@]}" --json -h q pages numbers --unit line --stats stats.json
@@ -201,6 +211,10 @@ ok "base64" json 'objects[0]["text"] == {"bytes": "Y2Fm6Q=="}'
 cp stats.json out
 ok "stats" json '{"documents", "yes", "no", "unsure", "skipped", "prompt_tokens", "rows", "shared_tokens", "sweeps", "bytes_read", "seconds", "seconds_compute", "seconds_waiting", "prompt_tokens_per_s", "peak_memory_bytes", "memory_bytes", "bound", "bound_ratio", "threads", "cpu", "numerics"} <= set(objects[0])'
 ok "stats count" json 'objects[0]["documents"] == objects[0]["yes"] and objects[0]["binary"] == 1'
+ok "stats of a run that cannot select" run 1 "${ask[@]}" -m 0 --stats none.json q two
+ok "stats of another" run 1 "${ask[@]}" -v --stats none2.json q two
+cat none.json none2.json >out
+ok "they count nothing" json 'len(objects) == 2 and all(o["documents"] == o["sweeps"] == 0 and o["bound"] is None for o in objects)'
 ok "dry run" run 0 "${ask[@]}" --dry-run q numbers
 ok "dry run says sweeps" grep -q '^sweeps' out
 ok "show prompt" run 0 "${ask[@]}" --show-prompt 'Is it zebra-like?' two
@@ -238,8 +252,17 @@ ok "inspect" run 0 inspect "$MODEL"
 ok "inspect --json" run 0 inspect --json "$MODEL" --memory 256M
 ok "inspect keys" json '{"architecture", "layers", "types", "bytes_per_sweep", "least_memory_bytes", "plan"} <= set(objects[0])'
 
+# ---- Many files ----
+mkdir -p crowd/d && (cd crowd/d && seq -f '%05.0f' 1 9000 | xargs touch && seq -f '%05.0f' 20001 29000 | xargs touch)
+printf 'first\n' >crowd/a
+(cd crowd && printf '%s\n' a d/*) | sed 's/^/crowd\//' >names
+ok "a crowded directory, in order" run 0 "${ask[@]}" --unit line -c q crowd
+ok "every name once" bash -c 'cut -d: -f1 out | cmp - names'
+
 # ---- Output that cannot be written ----
 seq 1 20000 >big
+ok "closed standard input" bash -c "'$TRAWL' grep ${all[*]@Q} q <&- 2>closed.err; [ \$? = 2 ] && grep -q 'Bad file descriptor' closed.err"
+ok "closed standard output" bash -c "'$TRAWL' grep ${all[*]@Q} q two >&- 2>closed.err; [ \$? = 2 ] && grep -q 'write error' closed.err"
 ok "closed pipe is quiet" bash -c "'$TRAWL' help --man 2>pipe.err | head -1 >/dev/null; [ ! -s pipe.err ]"
 ok "closed pipe in grep" bash -c "'$TRAWL' grep ${all[*]@Q} --line-buffered q numbers 2>pipe.err | head -1 >/dev/null; s=\${PIPESTATUS[0]}; [ ! -s pipe.err ] && [ \$s != 2 ]"
 if [ -e /dev/full ]; then

@@ -34,6 +34,9 @@ for i in $(seq 1 40); do echo "line $i"; done >many
 mkdir sub && printf 'below\n' >sub/below
 seq 1 30 | tr '\n' '\0' >zeros
 printf 'same\n' >same
+printf '\0' >one_nul
+printf 'x\0' >last_nul
+{ head -c 200000 /dev/zero | tr '\0' x && printf '\nshort\n\n'; } >long
 
 passed=0
 failed=0
@@ -99,14 +102,17 @@ for wrong in '-A -1' '-A x' '-m x' '--unknown'; do
     try "$wrong" lines
 done
 
-pool=(-c -l -L -n -H -h -q -s -Z -z -v '-m 1' '-m 2' '-m 5' '-A 1' '-A 3' '-B 1' '-C 1' -nH -hn --color=always
-    --line-buffered -cZ -nZ)
-operands=(lines open crlf empty blank blanks nul latin '"a:b c"' many missing - zeros sub/below)
+pool=(-c -l -L -n -H -h -q -s -Z -z -v '-m 1' '-m 2' '-m 5' '-m 0' '-m -3' '-A 1' '-A 3' '-A 0' '-B 1' '-B 9' '-B 0' '-C 1' '-C 0'
+    -1 -12 -nH -hn -lc -lv -Lv -ql -sq -zZ -zc -zn -cZ -nZ -nA2 --color=always --colour --line-buffered --null --text
+    --no-filename --max-count=1 --context=2 --before-context=2 --files-without-match)
+operands=(lines open crlf empty blank blanks nul latin ./-dash '"a:b c"' many missing - zeros sub/below gone/ one_nul last_nul long)
 for ((n = 0; n < N_RANDOM; n++)); do
     options=''
     names=''
     for ((k = RANDOM % 5; k >= 0; k--)); do options+=" ${pool[RANDOM % ${#pool[@]}]}"; done
     for ((k = RANDOM % 4; k >= 0; k--)); do names+=" ${operands[RANDOM % ${#operands[@]}]}"; done
+    # grep gives back what -m did not need of its standard input, for the next `-` to read.
+    [[ $options = *-m* && $names = *" - "*" -"* ]] && continue
     stdin=${operands[RANDOM % 4]}
     try "$options" "$names"
 done

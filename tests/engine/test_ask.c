@@ -20,6 +20,8 @@ struct asked {
     const char *const *texts; /* document i is texts[order[i]]; NULL: made on the spot */
     const uint32_t *order;    /* may be NULL */
     uint32_t n, stop_after;
+    uint32_t wait_above; /* not 0: no more documents are in flight than this */
+    uint32_t n_planned;
     char made[256];
 
     uint32_t n_pulled, n_answered, most_waiting;
@@ -35,6 +37,8 @@ static int next(void *context, struct trawl_document *document, struct error *er
     (void)err;
     if (asked->n_pulled == asked->n)
         return 0;
+    if (asked->wait_above && asked->n_pulled - asked->n_answered >= asked->wait_above)
+        return 2;
     uint32_t i = asked->n_pulled++, d = asked->order ? asked->order[i] : i;
     const char *text = asked->made;
     if (asked->texts)
@@ -62,12 +66,29 @@ static int take(void *context, const struct trawl_answer *answer, struct error *
     return asked->stop_after && asked->n_answered == asked->stop_after;
 }
 
+static int wait_always(void *context, struct trawl_document *document, struct error *err)
+{
+    (void)context, (void)document, (void)err;
+    return 2;
+}
+
+static int planned(void *context, const struct trawl_plan *plan, struct error *err)
+{
+    struct asked *asked = context;
+    (void)err;
+    CHECK_UINT(asked->n_pulled, 0);
+    CHECK(plan->input_bytes > 0 && plan->n_rows > 0);
+    asked->n_planned++;
+    return 0;
+}
+
 static int ask(struct asked *asked, struct error *err)
 {
     asked->n_pulled = asked->n_answered = asked->most_waiting = 0;
     asked->out_of_order = false;
     memset(asked->answers, 0, sizeof asked->answers);
-    struct trawl_ask_callbacks callbacks = {asked, next, take, NULL};
+    struct trawl_ask_callbacks callbacks = {
+        .context = asked, .planned = planned, .next = next, .answer = take};
     return trawl_ask(asked->model, &asked->options, &callbacks, &asked->stats, err);
 }
 
@@ -121,6 +142,29 @@ static void check_same_answers(const struct asked *got, const struct asked *expe
         CHECK_UINT(got->answers[d].n_tokens, expected->answers[d].n_tokens);
         CHECK_UINT(got->answers[d].n_windows, expected->answers[d].n_windows);
     }
+}
+
+TEST(a_source_may_wait_for_answers)
+{
+    struct trawl_model *model = open_tiny(&(struct tiny_model){.seed = check_seed()});
+    REQUIRE(model != NULL);
+    struct asked *all = asked_new(model), *few = asked_new(model);
+    struct error err = {0};
+    all->n = few->n = 40;
+    few->wait_above = 7;
+    CHECK_INT(ask(all, &err), 0);
+    CHECK_INT(ask(few, &err), 0);
+    CHECK_UINT(few->n_planned, 1);
+    CHECK_UINT(few->most_waiting, 7);
+    CHECK_UINT(few->stats.sweeps, 6);
+    check_same_answers(few, all);
+
+    struct trawl_ask_callbacks stuck = {.context = few, .next = wait_always, .answer = take};
+    CHECK_INT(trawl_ask(model, &few->options, &stuck, &few->stats, &err), -1);
+    CHECK_CONTAINS(err.text, "nothing was asked");
+    free(all);
+    free(few);
+    trawl_model_close(model);
 }
 
 TEST(windows_blanks_and_questions)

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     MAX_TOKENS = 96,
@@ -284,6 +285,32 @@ TEST(refuses_sequences_that_make_no_sense)
         run_ids_deinit(&run);
     }
     trawl_model_close(model);
+}
+
+/* Terms of several adapters lie in one block each: a second one takes the first one's place. */
+TEST(adapters_hold_only_what_they_use)
+{
+    static const char base[] = "tests/golden/llama-factors.gguf";
+    static const char lora[] = "tests/golden/llama-factors-lora.gguf";
+    struct trawl_adapter adapters[] = {{lora, 0.25f}, {lora, 0.5f}, {lora, 0.25f}};
+    struct trawl_plan plans[4];
+    if (access(lora, R_OK) != 0)
+        SKIP("no golden models here");
+    for (int n = 0; n < 4; n++) {
+        struct error err = {0};
+        struct trawl_model_options options = {.path = base, .adapters = adapters, .n_adapters = n};
+        struct trawl_model *model = trawl_model_open(&options, &err);
+        CHECK_TEXT(err.text, "");
+        REQUIRE(model != NULL);
+        CHECK_INT(trawl_plan(model, &(struct trawl_run_options){.memory_bytes = BUDGET}, 0,
+                             &plans[n], &err),
+                  0);
+        trawl_model_close(model);
+    }
+    uint64_t one = plans[1].model_bytes - plans[0].model_bytes;
+    CHECK(one > 0);
+    /* Blocks are rounded to pages, so that three never take more than three times one. */
+    CHECK(plans[3].model_bytes - plans[0].model_bytes <= 3 * one);
 }
 
 int main(int argc, char **argv)

@@ -102,7 +102,7 @@ static void check_list(const struct tokenizer *tokenizer, const struct token_lis
             (!control_allowed && tokenizer_is_control(tokenizer, list->ids[i]) &&
              list->ids[i] != tokenizer_role(tokenizer, TOKEN_UNK)))
             abort();
-    if (tokenizer_decode(tokenizer, list->ids, list->n_tokens, NULL, &text, &err) < 0)
+    if (tokenizer_decode(tokenizer, list->ids, list->n_tokens, &text, &err) < 0)
         abort();
     bytes_deinit(&text);
 }

@@ -38,7 +38,6 @@ TEST(pool_runs_every_item_once)
         struct error err;
         struct pool *pool = pool_new(n_threads, &err);
         REQUIRE(pool != NULL);
-        CHECK_INT(pool_n_threads(pool), n_threads);
         for (int round = 0; round < 300; round++) {
             size_t n_items = rng_below(&rng, 3) ? rng_below(&rng, 40) : rng_below(&rng, 3000);
             struct tally tally = {calloc(n_items + 1, sizeof(_Atomic int)), false, n_threads};
