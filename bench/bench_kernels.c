@@ -7,7 +7,6 @@
  * a multiply and an add as two. */
 
 #include "peak.h"
-#include "support/rng.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -352,58 +351,6 @@ static void bench_gemm(const struct options *options, const struct kernels *kern
         gemm_state_free(states[t]);
 }
 
-struct attention_state {
-    const struct kernels *kernels;
-    struct attention_args args;
-};
-
-static double run_attention(void *argument)
-{
-    struct attention_state *state = argument;
-    state->kernels->attention_block(&state->args);
-    return 2.0 * (double)state->args.n_q * ATTENTION_BLOCK *
-           (double)(state->args.head_dim + state->args.value_dim);
-}
-
-static void bench_attention(const struct options *options, const struct kernels *kernels,
-                            const struct peak *peak)
-{
-    enum { N_Q = 48, MAX_DIM = 128 };
-    static float q[N_Q][MAX_DIM], k_t[MAX_DIM * ATTENTION_BLOCK], v[ATTENTION_BLOCK * MAX_DIM];
-    static const float *rows[N_Q];
-    static uint8_t from[N_Q], to[N_Q];
-    struct rng rng = rng_make(7);
-    for (int i = 0; i < N_Q; i++) {
-        rows[i] = q[i];
-        to[i] = ATTENTION_BLOCK;
-        for (int d = 0; d < MAX_DIM; d++)
-            q[i][d] = rng_normal(&rng);
-    }
-    for (int i = 0; i < MAX_DIM * ATTENTION_BLOCK; i++) {
-        k_t[i] = rng_normal(&rng);
-        v[i] = rng_normal(&rng);
-    }
-    for (size_t dim = 64; dim <= MAX_DIM; dim += 64) {
-        struct attention_state states[MAX_THREADS];
-        void *pointers[MAX_THREADS];
-        for (int t = 0; t < options->n_threads; t++) {
-            states[t] = (struct attention_state){
-                kernels,
-                {N_Q, dim, dim, rows, k_t, v, from, to, 0.1f, allocate(N_Q * sizeof(float)),
-                 allocate(N_Q * sizeof(float)), allocate(N_Q * MAX_DIM * sizeof(float))}};
-            pointers[t] = &states[t];
-        }
-        const struct figure figure = measure(options, run_peak_f32, peak, run_attention, pointers);
-        printf("%-8s attention, heads of %-4zu  %6.0f GOP/s %3.0f %%\n", kernels->level->name, dim,
-               figure.giga, figure.percent);
-        for (int t = 0; t < options->n_threads; t++) {
-            free(states[t].args.m);
-            free(states[t].args.l);
-            free(states[t].args.out);
-        }
-    }
-}
-
 static void bench_level(const struct options *options, const struct cpu_level *level)
 {
     const struct peak *peak = NULL;
@@ -422,7 +369,6 @@ static void bench_level(const struct options *options, const struct cpu_level *l
     struct kernels kernels;
     kernels_init(&kernels, level);
     bench_gemm(options, &kernels, peak);
-    bench_attention(options, &kernels, peak);
 }
 
 int main(int argc, char **argv)

@@ -139,28 +139,51 @@ typedef void rope_fn(float *x, const float *cos_sin /* [2][n_rot/2] */, size_t n
 typedef void swiglu_fn(const float *gate, const float *up, float *y, size_t n);
 
 /* One block of 64 keys (ATTENTION_BLOCK, an absolute multiple of 64 of the sequence's position)
- * against [n_q] queries of one head group: online softmax (Milakov & Gimelshein 2018). State per
- * query: running maximum m, sum l, and out [value_dim] unnormalised. For query i: s_j = scale *
- * (q_i . k_j) for j in [from[i], to[i]), else masked; new_m = max(m, max s); l = l * exp(m - new_m)
- * + sum_j exp(s_j - new_m); out likewise with v_j. An empty range leaves the state as it was. Start
- * state: m = -INFINITY, l = 0, out = 0. A NaN score makes l and out NaN.
+ * against [n_q] queries of one head group: online softmax (Milakov & Gimelshein 2018) in powers of
+ * two. State per query: running maximum m, sum l, and out [value_dim] unnormalised. For query i:
+ * s_j = scale * (q_i . k_j) for j in [from[i], to[i]), else masked; new_m = max(m, max s); l = l *
+ * 2^(m - new_m) + sum_j w_j with w_j = 2^(s_j - new_m); out = out * 2^(m - new_m) + sum_j w_j v_j.
+ * An empty range leaves the state as it was. Start state: m = -INFINITY, l = 0, out = 0. A NaN
+ * score makes l NaN.
+ *
+ * attention_block takes values as floats. attention_block_q8 takes them as attention_values packed
+ * them, and rounds what they are multiplied with: u_j = w_j * v_scales[j] * 255 / max_j(w_j *
+ * v_scales[j]), 0 to 255, to nearest even; products are summed exactly, then out = fma((float)sum,
+ * max / 255, out * 2^(m - new_m)).
  *
  * Any query's result is the same bits whatever n_q and its place in it. Masked keys still pass
- * through the arithmetic with weight 0, so every row of k_t and v must be finite. */
+ * through the arithmetic with weight 0, so all of k_t, v and v_scales must be finite. */
 #define ATTENTION_BLOCK 64
+/* What is smaller than this is taken for zeros when it is rounded: 255 / max must stay finite. */
+#define ATTENTION_LEAST 0x1p-100f
 struct attention_args {
     size_t n_q;
-    size_t head_dim;          /* of q and k; any >= 1 */
-    size_t value_dim;         /* of v and out */
-    const float *const *q;    /* [n_q] pointers to [head_dim] */
-    const float *k_t;         /* [head_dim][64]: keys transposed; masked columns zero */
-    const float *v;           /* [64][value_dim]; masked rows zero */
+    size_t head_dim;       /* of q and k; any >= 1 */
+    size_t value_dim;      /* of v and out; of attention_block_q8 a multiple of 16 */
+    const float *const *q; /* [n_q] pointers to [head_dim] */
+    const float *k_t;      /* [head_dim][64], see attention_keys */
+    const void *v;         /* attention_block: floats [64][value_dim]; _q8: see attention_values */
+    const float *v_scales; /* attention_block_q8: [64] */
     const uint8_t *from, *to; /* [n_q] in 0..64 */
-    float scale;
-    float *m, *l; /* [n_q] */
-    float *out;   /* [n_q][value_dim] */
+    float scale;              /* of the products, to powers of two: log2(e) is in it */
+    float *m, *l;             /* [n_q] */
+    float *out;               /* [n_q][value_dim] */
 };
 typedef void attention_block_fn(const struct attention_args *args);
+
+/* Transposes keys: [n_keys] <= 64 pointers to [head_dim] -> k_t [head_dim][64], columns beyond
+ * n_keys zero. */
+typedef void attention_keys_fn(const float *const *keys, size_t n_keys, size_t head_dim,
+                               float *k_t);
+
+/* Rounds a value vector x [n] to int8 q [n] with one scale, max|x| / 127, to nearest even. q may
+ * begin where x does. False when any is NaN or infinite: then q and scale mean nothing. */
+typedef bool attention_round_fn(const float *x, size_t n, int8_t *q, float *scale);
+
+/* Packs rounded values: [n_keys] <= 64 pointers to [value_dim], a multiple of 16, as the level's
+ * attention_block_q8 wants them, zero beyond n_keys; 64 * value_dim floats always suffice. */
+typedef void attention_values_fn(const int8_t *const *values, size_t n_keys, size_t value_dim,
+                                 void *packed);
 
 /* max and sum of exp(x - max) of [n] floats, for log-sum-exp; n >= 1. NaN anywhere gives a NaN sum;
  * -inf adds 0 (nothing but -inf: max -inf, sum 0). */
@@ -184,7 +207,11 @@ struct kernels {
     rope_fn *rope_interleaved;
     rope_fn *rope_half;
     swiglu_fn *swiglu;
+    attention_keys_fn *attention_keys;
+    attention_round_fn *attention_round;
+    attention_values_fn *attention_values;
     attention_block_fn *attention_block;
+    attention_block_fn *attention_block_q8;
     max_sum_exp_fn *max_sum_exp;
     axpy_fn *axpy;
 };

@@ -29,7 +29,11 @@
     V(rope_interleaved, c, NEED_C)                                                                 \
     V(rope_half, c, NEED_C)                                                                        \
     V(swiglu, c, NEED_C)                                                                           \
+    V(attention_keys, c, NEED_C)                                                                   \
+    V(attention_round, c, NEED_C)                                                                  \
+    V(attention_values, c, NEED_C)                                                                 \
     V(attention_block, c, NEED_C)                                                                  \
+    V(attention_block_q8, c, NEED_C)                                                               \
     V(max_sum_exp, c, NEED_C)                                                                      \
     V(axpy, c, NEED_C)
 
@@ -61,12 +65,17 @@
     V(rope_interleaved, avx2, NEED_AVX2)                                                           \
     V(rope_half, avx2, NEED_AVX2)                                                                  \
     V(swiglu, avx2, NEED_AVX2)                                                                     \
+    V(attention_keys, avx2, NEED_AVX2)                                                             \
+    V(attention_values, avx2, NEED_AVX2)                                                           \
     V(attention_block, avx2, NEED_AVX2)                                                            \
+    V(attention_block_q8, avx2, NEED_AVX2)                                                         \
     V(max_sum_exp, avx2, NEED_AVX2)                                                                \
     V(axpy, avx2, NEED_AVX2)                                                                       \
     V(pack_tile_q8, avxvnni, NEED_AVXVNNI)                                                         \
     V(pack_panel_q8, avxvnni, NEED_AVXVNNI)                                                        \
     V(gemm_q8, avxvnni, NEED_AVXVNNI)                                                              \
+    V(attention_values, avxvnni, NEED_AVXVNNI)                                                     \
+    V(attention_block_q8, avxvnni, NEED_AVXVNNI)                                                   \
     V(quantize_row, avx512, NEED_AVX512)                                                           \
     V(pack_tile_q8, avx512, NEED_AVX512)                                                           \
     V(pack_panel_q8, avx512, NEED_AVX512)                                                          \
@@ -74,7 +83,10 @@
     V(gemm_f32, avx512, NEED_AVX512)                                                               \
     V(rms_norm, avx512, NEED_AVX512)                                                               \
     V(swiglu, avx512, NEED_AVX512)                                                                 \
+    V(attention_keys, avx512, NEED_AVX512)                                                         \
+    V(attention_values, avx512, NEED_AVX512)                                                       \
     V(attention_block, avx512, NEED_AVX512)                                                        \
+    V(attention_block_q8, avx512, NEED_AVX512)                                                     \
     V(max_sum_exp, avx512, NEED_AVX512)
 #define DEQUANT_VARIANTS_ARCH(D)                                                                   \
     D(TENSOR_F16, f16, avx2, NEED_AVX2)                                                            \
@@ -107,7 +119,9 @@
     V(gemm_f32, neon, NEED_NEON)                                                                   \
     V(rms_norm, neon, NEED_NEON)                                                                   \
     V(swiglu, neon, NEED_NEON)                                                                     \
+    V(attention_values, neon, NEED_NEON)                                                           \
     V(attention_block, neon, NEED_NEON)                                                            \
+    V(attention_block_q8, neon, NEED_NEON)                                                         \
     V(max_sum_exp, neon, NEED_NEON)                                                                \
     V(gemm_q8, neondot, NEED_NEONDOT)
 #define DEQUANT_VARIANTS_ARCH(D)
@@ -126,6 +140,7 @@
 #define DECLARE_DEQUANT(type, name, isa, need) dequant_fn dequant_##name##_##isa;
 typedef rope_fn rope_interleaved_fn;
 typedef rope_fn rope_half_fn;
+typedef attention_block_fn attention_block_q8_fn;
 KERNEL_VARIANTS(DECLARE_KERNEL)
 DEQUANT_VARIANTS(DECLARE_DEQUANT)
 #undef DECLARE_KERNEL

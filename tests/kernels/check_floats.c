@@ -21,7 +21,9 @@ TEST(levels_and_table)
         CHECK(kernels.shape.mr > 0 && 32 % kernels.shape.nr == 0);
         CHECK(kernels.quantize_row && kernels.pack_tile_q8 && kernels.pack_panel_q8);
         CHECK(kernels.gemm_q8 && kernels.gemm_f32 && kernels.rms_norm && kernels.rope_half);
-        CHECK(kernels.rope_interleaved && kernels.swiglu && kernels.attention_block);
+        CHECK(kernels.rope_interleaved && kernels.swiglu && kernels.attention_keys);
+        CHECK(kernels.attention_round && kernels.attention_values);
+        CHECK(kernels.attention_block && kernels.attention_block_q8);
         CHECK(kernels.max_sum_exp && kernels.axpy);
         static const int readable[] = {TENSOR_F32,  TENSOR_F16,  TENSOR_BF16, TENSOR_Q8_0,
                                        TENSOR_Q4_0, TENSOR_Q4_1, TENSOR_Q5_0, TENSOR_Q5_1,

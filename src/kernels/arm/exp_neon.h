@@ -1,13 +1,15 @@
 #ifndef KERNELS_EXP_NEON_H
 #define KERNELS_EXP_NEON_H
-/* e^x for 4 floats within 2 units in the last place: x = n ln 2 + r, |r| <= ln 2 / 2, a polynomial
- * for e^r (Cephes, expf), times 2^n. Below -104 exactly 0 (so for -infinity), above 89 infinity,
- * e^0 exactly 1, NaN stays. And loads and stores of less than a vector. */
+/* e^x and 2^x for 4 floats within 2 units in the last place: a whole power of two times a
+ * polynomial for the rest. Far below exactly 0 (so for -infinity), exactly 1 at 0, NaN stays. And
+ * loads and stores of less than a vector. */
 
 #include <arm_neon.h>
 #include <stddef.h>
 #include <string.h>
 
+/* x = n ln 2 + r, |r| <= ln 2 / 2; polynomial for e^r: Cephes, expf. 0 below -104, infinity above
+ * 89. */
 static inline float32x4_t exp_neon(float32x4_t x)
 {
     x = vmaxq_f32(vdupq_n_f32(-104), vminq_f32(vdupq_n_f32(89), x));
@@ -27,6 +29,26 @@ static inline float32x4_t exp_neon(float32x4_t x)
     const int32x4_t a = vshlq_n_s32(vaddq_s32(half, bias), 23);
     const int32x4_t b = vshlq_n_s32(vaddq_s32(vsubq_s32(whole, half), bias), 23);
     return vmulq_f32(vmulq_f32(p, vreinterpretq_f32_s32(a)), vreinterpretq_f32_s32(b));
+}
+
+/* For x <= 0, as attention has them, and NaN. x = n + r, |r| <= 1/2; polynomial for 2^r: least
+ * largest relative error with 1 at 0. 0 below -125. */
+static inline float32x4_t exp2_neon(float32x4_t x)
+{
+    const float32x4_t shift = vdupq_n_f32(0x1.8p23f); /* leaves n in the lowest bits */
+    const float32x4_t shifted = vaddq_f32(x, shift);
+    const float32x4_t r = vsubq_f32(x, vsubq_f32(shifted, shift));
+    float32x4_t p = vdupq_n_f32(0x1.41fbbcp-13f);
+    p = vfmaq_f32(vdupq_n_f32(0x1.5f3e54p-10f), p, r);
+    p = vfmaq_f32(vdupq_n_f32(0x1.3b2d4cp-7f), p, r);
+    p = vfmaq_f32(vdupq_n_f32(0x1.c6aee8p-5f), p, r);
+    p = vfmaq_f32(vdupq_n_f32(0x1.ebfbdcp-3f), p, r);
+    p = vfmaq_f32(vdupq_n_f32(0x1.62e43p-1f), p, r);
+    p = vfmaq_f32(vdupq_n_f32(1), p, r);
+    const int32x4_t n = vshlq_n_s32(vreinterpretq_s32_f32(shifted), 23);
+    const int32x4_t power = vaddq_s32(vreinterpretq_s32_f32(p), n);
+    const uint32x4_t counts = vmvnq_u32(vcltq_f32(x, vdupq_n_f32(-125))); /* NaN too */
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_s32(power), counts));
 }
 
 /* The first [n] <= 4 floats of x, the other lanes [fill]. */
