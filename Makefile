@@ -97,8 +97,22 @@ test:  ## install what is missing, then every test at every level: what CI runs
 demo:  ## fetch a small real model and ask it about real documents
 	@tools/demo.sh
 
-bench: $(BENCHES) trawl  ## kernels, disk and whole runs beside the measured peaks
+bench: $(BENCHES) trawl  ## kernels, disk and whole runs beside the measured peaks, and beside llama.cpp and AirLLM where they are
 	@bench/run.sh
+	@bench/peer.sh
+	@bench/airllm.sh
+
+bench-peer: $(BENCHES)  ## beside llama.cpp, which tools/make_peer.sh FOLDER makes: make bench-peer TRAWL_BENCH_LLAMA=FOLDER
+	@bench/peer.sh
+
+bench-airllm: $(BENCHES)  ## beside AirLLM: make bench-airllm PYTHON=python-that-has-it
+	@bench/airllm.sh
+
+bench-curves: $(BENCHES)  ## the rate against rows and against memory, for bench-plot
+	@bench/curves.sh
+
+bench-plot:  ## docs/speed.svg: what bench-curves measured last, with the two bounds
+	@python3 bench/plot.py
 
 bench-post: $(BENCHES) trawl  ## the table of the post this project comes from, beside ours
 	@bench/post.sh
@@ -146,7 +160,7 @@ format:  ## clang-format in place
 help:  ## this list
 	@grep -hE '^[a-z][a-z_-]*:.*  ## ' $(MAKEFILE_LIST) | sed 's/:.*  ## /\t/' | expand -t 20
 
-.PHONY: all tests objects fuzzers check test demo bench bench-post fuzz cover lint compile_commands install dist clean format help
+.PHONY: all tests objects fuzzers check test demo bench bench-peer bench-airllm bench-curves bench-plot bench-post fuzz cover lint compile_commands install dist clean format help
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -8,6 +8,7 @@
 set -euo pipefail
 shape=8B prompts=64 tokens=128 memory=$((1 << 30)) resident=$((8 << 30)) both=1
 source "$(dirname "$0")/common.sh"
+source "$root/bench/cgroup.sh"
 while [ $# -gt 0 ]; do
     case $1 in
     --shape) shape=$2; shift ;;
@@ -20,25 +21,6 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-
-# Makes a cgroup of [$1] bytes: its folder in $group, empty where that is not allowed.
-make_group() {
-    group=/sys/fs/cgroup/memory/trawl-bench-$$
-    if [ -d /sys/fs/cgroup/memory ] && mkdir "$group" 2>/dev/null; then
-        echo "$1" >"$group/memory.limit_in_bytes"
-        return
-    fi
-    group=/sys/fs/cgroup/trawl-bench-$$
-    if mkdir "$group" 2>/dev/null && [ -w "$group/memory.max" ]; then
-        echo "$1" >"$group/memory.max"
-        echo 0 >"$group/memory.swap.max" 2>/dev/null || true
-        return
-    fi
-    rmdir "$group" 2>/dev/null || true
-    group=
-}
-
-remove_group() { [ -z "$group" ] || rmdir "$group" 2>/dev/null || true; }
 
 row="%-22s %9s %9s %9s %9s %8s %7s %6s %8s %7s %9s\n"
 
@@ -64,9 +46,7 @@ make_group $((memory + 64000000))
 trap remove_group EXIT
 name="capped by the kernel"
 if [ -n "$group" ]; then
-    # Only the run itself is inside: what this script holds must not count.
-    result=$(sh -c 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"' sh "$group" "$programs/bench_run" -m "$model" --prompts "$prompts" \
-        --tokens "$tokens" --memory "$memory")
+    result=$(in_group "$programs/bench_run" -m "$model" --prompts "$prompts" --tokens "$tokens" --memory "$memory")
 else
     name="budget only"
     say "no memory cgroup can be made here: the kernel does not cap this run"

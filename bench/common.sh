@@ -9,7 +9,7 @@ command_line="$(basename "$0") $*"
 field() { sed -n "s/.*\"$1\": \"\{0,1\}\([^,}\"]*\).*/\1/p"; }
 
 # calc EXPRESSION [FORMAT]
-calc() { awk "BEGIN { printf \"${2:-%.0f}\", $1 }"; }
+calc() { awk "BEGIN { printf \"${2:-%.0f}\", ($1) }"; }
 
 say() { echo "$*" >&2; }
 

@@ -3,12 +3,17 @@
 #
 #   tools/make_peer.sh FOLDER [MORE_TARGETS...]
 #
-# The source is the copy inside the source package of llama-cpp-python, fetched with pip. A release
-# build for this machine's instruction set, without a GPU, so that the peer is at its best here.
-# Afterwards FOLDER/bin holds llama-bench, llama-perplexity, llama-quantize, llama-gguf-split,
-# llama-completion, peer-logits and what else was named (llama-cli and llama-server take as long as
-# the rest together), and FOLDER/src the tree, whose converters tools/make_golden.py runs. Five
-# minutes on two cores.
+# The source is the copy inside the source package of llama-cpp-python, fetched with pip. Release
+# builds without a GPU, which differ only in the instructions that their products may use:
+#
+#   FOLDER/bin         this machine's own, so that the peer is at its best here
+#   FOLDER/no-amx/bin  the same without AMX, which few processors have (on those that do)
+#   FOLDER/avx2/bin    AVX2 and nothing newer: what an older machine runs
+#
+# FOLDER/bin holds llama-bench, llama-batched-bench, llama-perplexity, llama-quantize,
+# llama-gguf-split, llama-completion, peer-logits and what else was named (llama-cli and
+# llama-server take as long as the rest together); the other two what bench/peer.sh runs. FOLDER/src
+# is the tree, whose converters tools/make_golden.py runs. Ten minutes on two cores.
 #
 # PYTHON (default python3) must have pip; VERSION picks another release of llama-cpp-python, and the
 # peer's age is part of every comparison, so FOLDER/VERSION records it. JOBS defaults to 2.
@@ -39,12 +44,38 @@ if [ ! -e "$folder/src/CMakeLists.txt" ]; then
         "$folder/src/ggml/src/ggml-cpu/amx/mmq.cpp"
     echo "llama.cpp of llama-cpp-python $VERSION" > "$folder/VERSION"
 fi
+# Its options cannot take an instruction set away from the machine's own; this adds one that can.
+sed -i 's/(APPEND ARCH_FLAGS -march=native)/(APPEND ARCH_FLAGS -march=native ${PEER_WITHOUT})/' \
+    "$folder/src/ggml/src/ggml-cpu/CMakeLists.txt"
 
-cmake -S "$folder/src" -B "$folder" -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON \
-    -DBUILD_SHARED_LIBS=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
-    -DLLAMA_BUILD_APP=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF > "$folder/cmake.log" 2>&1
-cmake --build "$folder" -j "$JOBS" --target llama-bench llama-perplexity llama-quantize \
-    llama-gguf-split llama-completion "$@" > "$folder/build.log" 2>&1
+# build OPTIONS TARGETS...: all builds share a tree, in which only the products are compiled again.
+build() {
+    options=$1
+    shift
+    # shellcheck disable=SC2086
+    cmake -S "$folder/src" -B "$folder" -DCMAKE_BUILD_TYPE=Release $options -DBUILD_SHARED_LIBS=OFF \
+        -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_APP=OFF \
+        -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF > "$folder/cmake.log" 2>&1
+    cmake --build "$folder" -j "$JOBS" --target "$@" > "$folder/build.log" 2>&1
+}
+
+# build_beside NAME OPTIONS: what bench/peer.sh runs, in FOLDER/NAME/bin.
+build_beside() {
+    build "$2" llama-bench llama-batched-bench
+    mkdir -p "$folder/$1/bin"
+    mv "$folder/bin/llama-bench" "$folder/bin/llama-batched-bench" "$folder/$1/bin"
+}
+
+# This machine's own comes last: it is what stays in the tree, for peer-logits to link with.
+if [ "$(uname -m)" = x86_64 ]; then
+    build_beside avx2 "-DGGML_NATIVE=OFF -DGGML_SSE42=ON -DGGML_AVX=ON -DGGML_AVX2=ON -DGGML_FMA=ON \
+        -DGGML_F16C=ON -DGGML_BMI2=ON"
+    if grep -q amx_int8 /proc/cpuinfo; then
+        build_beside no-amx "-DGGML_NATIVE=ON -DPEER_WITHOUT=-mno-amx-tile;-mno-amx-int8;-mno-amx-bf16"
+    fi
+fi
+build "-DGGML_NATIVE=ON -DPEER_WITHOUT=" llama-bench llama-batched-bench llama-perplexity \
+    llama-quantize llama-gguf-split llama-completion "$@"
 
 # Full logits of given ids, which none of the peer's own programs prints.
 here=$(cd "$(dirname "$0")" && pwd)
