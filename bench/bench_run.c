@@ -179,6 +179,10 @@ static void read_options(struct job *job, int argc, char **argv)
             job->plan_only = true;
             continue;
         }
+        if (strcmp(option, "--exact") == 0) {
+            job->run.exact = true;
+            continue;
+        }
         if (i + 1 == argc)
             stop("an option without its value");
         const char *value = argv[++i];

@@ -21,7 +21,12 @@ void kernels_init(struct kernels *kernels, const struct cpu_level *level)
     if ((allowed & (need)) == (need))                                                              \
         kernels->dequant[type] = dequant_##name##_##isa;
 
+#define TAKE_UNPACK(type, name, isa, need)                                                         \
+    if ((allowed & (need)) == (need))                                                              \
+        kernels->unpack[type] = unpack_##name##_##isa;
+
     GEMM_SHAPES(TAKE_SHAPE)
     KERNEL_VARIANTS(TAKE_KERNEL)
     DEQUANT_VARIANTS(TAKE_DEQUANT)
+    UNPACK_VARIANTS(TAKE_UNPACK)
 }

@@ -12,11 +12,11 @@
  * (xH).(WH) with H an orthonormal Hadamard transform inside each group of inputs; both sides are
  * then rounded to int8 symmetric in [-127, 127] with one float scale per row and group. K is padded
  * with zeros to a multiple of 64 (K_pad) and cut in equal groups of `group` = the largest of 256,
- * 192, 128, 64 that divides K_pad. The transform's length is the largest power of two that divides
- * the group (192: three of 64), natural (Sylvester) order, factor 1/sqrt(length). Products are
- * summed exactly in int32 inside a group, then acc = fma((float)sum, a_scale * w_scale, acc),
- * groups in ascending order, starting from 0: the same bits for any tile position, thread count or
- * number of rows. */
+ * 192, 128, 64 that divides K_pad. The transform's length is 64, natural (Sylvester) order, factor
+ * 1/8: a group has several, one after the other. Activations and float weights are transformed in
+ * float, quantised weights in 16-bit integers (unpack.h). Products are summed exactly in int32
+ * inside a group, then acc = fma((float)sum, a_scale * w_scale, acc), groups in ascending order,
+ * starting from 0: the same bits for any tile position, thread count or number of rows. */
 
 #include "formats/tensor.h"
 
@@ -84,9 +84,9 @@ struct panel_q8 {
 typedef void dequant_fn(const void *blocks, float *to, size_t n);
 
 /* Rotates and rounds one row: x [k] floats -> q [k_pad] int8 in plain order, scales [n_groups].
- * With v the group after the stages h = 1, 2, 4, ... of additions and subtractions: q = v * (127 /
- * max|v|) rounded to nearest even, scale = max|v| * (1/sqrt(length) / 127). The same bits at every
- * level. A group with max|v| < 2^-100 has scale 0 and zeros. Returns false when any input is NaN or
+ * With v the group after the stages h = 1, 2, 4, ... 32 of additions and subtractions: q = v * (127
+ * / max|v|) rounded to nearest even, scale = max|v| * (1/8 / 127). The same bits at every level. A
+ * group with max|v| < 2^-100 has scale 0 and zeros. Returns false when any input is NaN or
  * infinite, or a sum overflows: then q and scales are written, but mean nothing. */
 typedef bool quantize_row_fn(const struct quant_layout *layout, const float *x, int8_t *q,
                              float *scales);
@@ -100,6 +100,19 @@ typedef void pack_tile_q8_fn(const struct quant_layout *layout, int n_rows, cons
 typedef void pack_panel_q8_fn(const struct quant_layout *layout, int n_rows, const int8_t *q,
                               const float *scales, const struct panel_q8 *panel);
 
+/* Weight rows as a file has them. */
+struct weight_rows {
+    const uint8_t *data; /* any alignment */
+    size_t row_bytes;    /* from one row to the next */
+    int n;
+};
+
+/* Weights of one type -> a panel, all its groups: 1 <= rows->n <= nr, others become zero. Blocks by
+ * unpack.h's arithmetic, floats as quantize_row does it: the same bits at every level. Returns
+ * false when a weight is NaN or infinite: then its group has scale 0. */
+typedef bool unpack_fn(const struct quant_layout *layout, const struct weight_rows *rows,
+                       const struct panel_q8 *panel);
+
 /* c[r * ldc + j] (+)= over groups [g0, g1) of one tile of activations x one panel, r < mr, j < nr
  * (all of them: c has room for whole tiles). `first`: c is written, else added to, in the order of
  * the numerics above. Scales and start point at group 0. */
@@ -112,6 +125,9 @@ struct gemm_q8_args {
     float *c;
     size_t ldc;
     bool first;
+    int n_rows;         /* of the tile that exist, at least 1: others may be left out */
+    const int8_t *next; /* 4 * (g1 - g0) * group bytes of what is needed next, fetched beside; or
+                           NULL */
 };
 typedef void gemm_q8_fn(const struct gemm_q8_args *args);
 
@@ -198,6 +214,7 @@ struct kernels {
     const struct cpu_level *level;
     struct gemm_shape shape;
     dequant_fn *dequant[TENSOR_TYPE_LIMIT]; /* NULL for types that cannot be read */
+    unpack_fn *unpack[TENSOR_TYPE_LIMIT];   /* likewise */
     quantize_row_fn *quantize_row;
     pack_tile_q8_fn *pack_tile_q8;
     pack_panel_q8_fn *pack_panel_q8;

@@ -50,7 +50,25 @@
     D(TENSOR_Q5_K, q5_k, c, NEED_C)                                                                \
     D(TENSOR_Q6_K, q6_k, c, NEED_C)
 
+/* All types of one instruction set: U(type, name, isa, need), function unpack_name_isa. */
+#define UNPACK_VARIANTS_OF(U, isa, need)                                                           \
+    U(TENSOR_F32, f32, isa, need)                                                                  \
+    U(TENSOR_F16, f16, isa, need)                                                                  \
+    U(TENSOR_BF16, bf16, isa, need)                                                                \
+    U(TENSOR_Q8_0, q8_0, isa, need)                                                                \
+    U(TENSOR_Q4_0, q4_0, isa, need)                                                                \
+    U(TENSOR_Q4_1, q4_1, isa, need)                                                                \
+    U(TENSOR_Q5_0, q5_0, isa, need)                                                                \
+    U(TENSOR_Q5_1, q5_1, isa, need)                                                                \
+    U(TENSOR_Q4_K, q4_k, isa, need)                                                                \
+    U(TENSOR_Q5_K, q5_k, isa, need)                                                                \
+    U(TENSOR_Q6_K, q6_k, isa, need)
+
 #if defined(__x86_64__)
+#define UNPACK_VARIANTS_ARCH(U)                                                                    \
+    UNPACK_VARIANTS_OF(U, avx2, NEED_AVX2)                                                         \
+    UNPACK_VARIANTS_OF(U, avxvnni, NEED_AVXVNNI)                                                   \
+    UNPACK_VARIANTS_OF(U, avx512, NEED_AVX512)
 #define GEMM_SHAPES_ARCH(S)                                                                        \
     S(avx2, 6, 16, NEED_AVX2)                                                                      \
     S(avxvnni, 6, 16, NEED_AVXVNNI)                                                                \
@@ -110,7 +128,8 @@
     D(TENSOR_Q6_K, q6_k, avx512, NEED_AVX512)
 #elif defined(__aarch64__)
 /* What is not listed here the compiler vectorises well from the plain C. */
-#define GEMM_SHAPES_ARCH(S) S(neon, 8, 8, NEED_NEON)
+#define UNPACK_VARIANTS_ARCH(U) UNPACK_VARIANTS_OF(U, neon, NEED_NEON)
+#define GEMM_SHAPES_ARCH(S)     S(neon, 8, 8, NEED_NEON)
 #define KERNEL_VARIANTS_ARCH(V)                                                                    \
     V(quantize_row, neon, NEED_NEON)                                                               \
     V(pack_tile_q8, neon, NEED_NEON)                                                               \
@@ -126,6 +145,7 @@
     V(gemm_q8, neondot, NEED_NEONDOT)
 #define DEQUANT_VARIANTS_ARCH(D)
 #else
+#define UNPACK_VARIANTS_ARCH(U)
 #define GEMM_SHAPES_ARCH(S)
 #define KERNEL_VARIANTS_ARCH(V)
 #define DEQUANT_VARIANTS_ARCH(D)
@@ -133,16 +153,20 @@
 
 #define GEMM_SHAPES(S)      GEMM_SHAPES_C(S) GEMM_SHAPES_ARCH(S)
 #define KERNEL_VARIANTS(V)  KERNEL_VARIANTS_C(V) KERNEL_VARIANTS_ARCH(V)
+#define UNPACK_VARIANTS(U)  UNPACK_VARIANTS_OF(U, c, NEED_C) UNPACK_VARIANTS_ARCH(U)
 #define DEQUANT_VARIANTS(D) DEQUANT_VARIANTS_C(D) DEQUANT_VARIANTS_ARCH(D)
 
 /* The declarations of all of them. */
 #define DECLARE_KERNEL(operation, isa, need)   operation##_fn operation##_##isa;
 #define DECLARE_DEQUANT(type, name, isa, need) dequant_fn dequant_##name##_##isa;
+#define DECLARE_UNPACK(type, name, isa, need)  unpack_fn unpack_##name##_##isa;
 typedef rope_fn rope_interleaved_fn;
 typedef rope_fn rope_half_fn;
 typedef attention_block_fn attention_block_q8_fn;
 KERNEL_VARIANTS(DECLARE_KERNEL)
 DEQUANT_VARIANTS(DECLARE_DEQUANT)
+UNPACK_VARIANTS(DECLARE_UNPACK)
+#undef DECLARE_UNPACK
 #undef DECLARE_KERNEL
 #undef DECLARE_DEQUANT
 

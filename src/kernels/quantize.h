@@ -13,11 +13,7 @@
  */
 #define QUANTIZE_LEAST 0x1p-100f
 
-/* Length of the transform inside a group: the largest power of two that divides it. */
-static inline uint32_t quantize_length(uint32_t group)
-{
-    return group & -group;
-}
+#define QUANTIZE_LENGTH 64 /* of the transform; divides every group */
 
 /* How many of the inputs of the group at [begin] exist; the others are padding. */
 static inline uint32_t quantize_inputs(const struct quant_layout *layout, uint32_t begin)
@@ -26,10 +22,10 @@ static inline uint32_t quantize_inputs(const struct quant_layout *layout, uint32
     return left < layout->group ? left : layout->group;
 }
 
-/* From the bits of max|v| of a rotated group (v without the transform's 1/sqrt(length)) to the
+/* From the bits of max|v| of a rotated group (v without the transform's 1/8) to the
  * factor that takes v to int8 and the scale that takes int8 back to rotated values. False, with
  * zeros, when the maximum is not finite. */
-static inline bool quantize_scale(uint32_t max_bits, uint32_t length, float *factor, float *scale)
+static inline bool quantize_scale(uint32_t max_bits, float *factor, float *scale)
 {
     *factor = 0;
     *scale = 0;
@@ -39,9 +35,8 @@ static inline bool quantize_scale(uint32_t max_bits, uint32_t length, float *fac
     memcpy(&max, &max_bits, sizeof max);
     if (max < QUANTIZE_LEAST)
         return true;
-    const float root = length == 256 ? 0x1p-4f : length == 128 ? 0x1.6a09e6p-4f : 0x1p-3f;
     *factor = 127.0f / max;
-    *scale = max * (root / 127.0f);
+    *scale = max * (0.125f / 127.0f);
     return true;
 }
 

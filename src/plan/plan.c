@@ -163,7 +163,7 @@ int plan_make(const struct plan_input *input, struct trawl_plan *plan, struct sl
     plan->n_threads = input->n_threads;
     plan->cpu = input->kernels->level->name;
     plan->reader = input->reader_name;
-    snprintf(plan->numerics, sizeof plan->numerics, "%s-%s", input->exact ? "f32" : "int8-rotated",
+    snprintf(plan->numerics, sizeof plan->numerics, "%s-%s", input->exact ? "f32" : "int8-h64",
              plan->cpu);
     plan->least_rows = input->max_tokens;
     if (input->n_rows && input->n_rows < plan->least_rows)

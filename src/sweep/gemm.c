@@ -37,32 +37,6 @@ struct gemm_job {
  * --------------------------------------------------------------------------------------------------------
  */
 
-/* One group of inputs of up to nr outputs -> one group of a panel. Returns false for NaN or
- * infinite weights. */
-static bool unpack_group_q8(const struct gemm_job *job, struct scratch *scratch,
-                            const struct operand *operand, uint32_t row, int n_rows, uint32_t g,
-                            const struct panel_q8 *panel)
-{
-    const struct kernels *kernels = job->sweep->shape.kernels;
-    const struct tensor_type_info *info = tensor_type_info(operand->type);
-    uint32_t group = job->layout.group, first = g * group;
-    uint32_t n = (uint32_t)min_size(group, job->layout.k - first);
-    struct quant_layout one = {n, group, group, 1};
-    size_t nr = (size_t)kernels->shape.nr;
-    bool finite = true;
-    for (int r = 0; r < n_rows; r++) {
-        const uint8_t *blocks = operand->rows + (row + (uint32_t)r) * operand->row_bytes +
-                                tensor_row_bytes(info, first);
-        kernels->dequant[operand->type](blocks, scratch->floats, n);
-        finite &= kernels->quantize_row(&one, scratch->floats, scratch->q + (size_t)r * group,
-                                        scratch->q_scales + r);
-    }
-    struct panel_q8 part = {panel->w + (size_t)first * nr, panel->scales + g * nr,
-                            panel->start + g * nr};
-    kernels->pack_panel_q8(&one, n_rows, scratch->q, scratch->q_scales, &part);
-    return finite;
-}
-
 static struct panel_q8 panel_at(const struct gemm_job *job, const struct scratch *scratch,
                                 size_t panel)
 {
@@ -120,9 +94,10 @@ static size_t unpack(const struct gemm_job *job, struct scratch *scratch,
             finite &= unpack_floats(job, scratch, operand, row, n_rows,
                                     scratch->panel_x + (panel + p) * nr * job->layout.k);
         } else {
+            struct weight_rows rows = {operand->rows + row * operand->row_bytes, operand->row_bytes,
+                                       n_rows};
             struct panel_q8 to = panel_at(job, scratch, panel + p);
-            for (uint32_t g = 0; g < job->layout.n_groups; g++)
-                finite &= unpack_group_q8(job, scratch, operand, row, n_rows, g, &to);
+            finite &= job->sweep->shape.kernels->unpack[operand->type](&job->layout, &rows, &to);
         }
     }
     if (!finite)
@@ -134,45 +109,78 @@ static size_t unpack(const struct gemm_job *job, struct scratch *scratch,
  * ----------------------------------------------------------------------------------------------------------
  */
 
-/* Tiles [tile, tile + n_tiles) times panels [0, n_panels), inputs [k0, k1) -> products. */
-static void multiply_block(const struct gemm_job *job, struct scratch *scratch, size_t tile,
-                           size_t n_tiles, size_t first_panel, size_t n_panels, size_t stride,
-                           uint32_t k0, uint32_t k1)
+/* What one call of a micro-kernel multiplies. */
+struct block {
+    size_t tile, panel; /* tile of the input, panel of the scratch */
+    int n_rows;         /* that exist in the tile */
+    uint32_t k0, k1;
+    const int8_t *next; /* read next; int8 only */
+    float *c;
+    size_t stride;
+};
+
+static void multiply_block(const struct gemm_job *job, const struct scratch *scratch,
+                           const struct packed *input, const struct block *block)
 {
     const struct kernels *kernels = job->sweep->shape.kernels;
-    const struct packed *input = sweep_packed(job->sweep, job->step->src);
     const struct quant_layout *layout = &job->layout;
     size_t mr = (size_t)kernels->shape.mr, nr = (size_t)kernels->shape.nr;
-    for (size_t t = 0; t < n_tiles; t++)
-        for (size_t p = first_panel; p < first_panel + n_panels; p++) {
-            float *c = scratch->products + t * mr * stride + p * nr;
-            if (job->sweep->shape.exact) {
-                struct gemm_f32_args args = {.a = input->x + (tile + t) * mr * layout->k,
-                                             .w = scratch->panel_x + p * nr * layout->k,
-                                             .k0 = k0,
-                                             .k1 = k1,
-                                             .c = c,
-                                             .ldc = stride,
-                                             .first = k0 == 0};
-                kernels->gemm_f32(&args);
-            } else {
-                struct gemm_q8_args args = {.layout = layout,
-                                            .a = input->q + (tile + t) * mr * layout->k_pad,
-                                            .a_scales =
-                                                input->scales + (tile + t) * mr * layout->n_groups,
-                                            .panel = panel_at(job, scratch, p),
-                                            .g0 = k0 / layout->group,
-                                            .g1 = k1 / layout->group,
-                                            .c = c,
-                                            .ldc = stride,
-                                            .first = k0 == 0};
-                kernels->gemm_q8(&args);
-            }
+    if (job->sweep->shape.exact) {
+        struct gemm_f32_args args = {.a = input->x + block->tile * mr * layout->k,
+                                     .w = scratch->panel_x + block->panel * nr * layout->k,
+                                     .k0 = block->k0,
+                                     .k1 = block->k1,
+                                     .c = block->c,
+                                     .ldc = block->stride,
+                                     .first = block->k0 == 0};
+        kernels->gemm_f32(&args);
+    } else {
+        struct gemm_q8_args args = {.layout = layout,
+                                    .a = input->q + block->tile * mr * layout->k_pad,
+                                    .a_scales = input->scales + block->tile * mr * layout->n_groups,
+                                    .panel = panel_at(job, scratch, block->panel),
+                                    .g0 = block->k0 / layout->group,
+                                    .g1 = block->k1 / layout->group,
+                                    .c = block->c,
+                                    .ldc = block->stride,
+                                    .first = block->k0 == 0,
+                                    .n_rows = block->n_rows,
+                                    .next = block->next};
+        kernels->gemm_q8(&args);
+    }
+}
+
+/* [n_rows] rows from tile [tile] on times panels [first, first + n_panels), inputs [k0, k1). While
+ * a tile meets the panels the next one is fetched, a part with each panel. */
+static void multiply_chunk(const struct gemm_job *job, struct scratch *scratch, size_t tile,
+                           size_t n_rows, size_t first, size_t n_panels, size_t stride, uint32_t k0,
+                           uint32_t k1)
+{
+    const struct packed *input = sweep_packed(job->sweep, job->step->src);
+    size_t mr = (size_t)job->sweep->shape.kernels->shape.mr;
+    size_t nr = (size_t)job->sweep->shape.kernels->shape.nr, n_tiles = div_up(n_rows, mr);
+    for (size_t t = 0; t < n_tiles; t++) {
+        size_t next_tile = t + 1 < n_tiles ? tile + t + 1 : tile;
+        uint32_t next_k = t + 1 < n_tiles ? k0 : k1 < job->layout.k_pad ? k1 : 0;
+        const int8_t *next =
+            input->q ? input->q + next_tile * mr * job->layout.k_pad + next_k * mr : NULL;
+        for (size_t p = 0; p < n_panels; p++) {
+            size_t fetched = p * 4 * (k1 - k0);
+            struct block block = {.tile = tile + t,
+                                  .panel = first + p,
+                                  .n_rows = (int)min_size(mr, n_rows - t * mr),
+                                  .k0 = k0,
+                                  .k1 = k1,
+                                  .next = next && fetched < mr * (k1 - k0) ? next + fetched : NULL,
+                                  .c = scratch->products + t * mr * stride + (first + p) * nr,
+                                  .stride = stride};
+            multiply_block(job, scratch, input, &block);
         }
+    }
 }
 
 static void multiply(const struct gemm_job *job, struct scratch *scratch, size_t tile,
-                     size_t n_tiles, size_t n_panels, size_t stride)
+                     size_t n_rows, size_t n_panels, size_t stride)
 {
     const struct quant_layout *layout = &job->layout;
     uint32_t k_end = job->sweep->shape.exact ? layout->k : layout->k_pad;
@@ -180,7 +188,7 @@ static void multiply(const struct gemm_job *job, struct scratch *scratch, size_t
         job->sweep->shape.exact ? K_CHUNK / 4 : (uint32_t)round_down(K_CHUNK, layout->group);
     for (uint32_t k = 0; k < k_end; k += chunk)
         for (size_t p = 0; p < n_panels; p += PANELS_PER_BLOCK)
-            multiply_block(job, scratch, tile, n_tiles, p, min_size(PANELS_PER_BLOCK, n_panels - p),
+            multiply_chunk(job, scratch, tile, n_rows, p, min_size(PANELS_PER_BLOCK, n_panels - p),
                            stride, k, k_end - k < chunk ? k_end : k + chunk);
 }
 
@@ -275,7 +283,7 @@ static void gemm_item(void *arg, size_t item, int worker)
     size_t stride = n_panels * nr;
     for (size_t row = 0; row < sweep->active->n_rows; row += SWEEP_ROW_CHUNK) {
         size_t n_rows = min_size(SWEEP_ROW_CHUNK, sweep->active->n_rows - row);
-        multiply(job, scratch, row / mr, div_up(n_rows, mr), n_panels, stride);
+        multiply(job, scratch, row / mr, n_rows, n_panels, stride);
         if (job->step->result == RESULT_SWIGLU)
             put_swiglu(job, scratch, row, n_rows, stride, up_panel * nr, first, n);
         else if (job->step->result == RESULT_READ)
@@ -336,7 +344,7 @@ static void lowrank_item(void *arg, size_t item, int worker)
     for (uint32_t at = 0; at < job->n; at += job->piece) {
         uint32_t n = (uint32_t)min_size(job->piece, job->n - at);
         size_t n_panels = unpack(job, scratch, &job->operands[0], at, n, 0);
-        multiply(job, scratch, row / mr, div_up(n_rows, mr), n_panels, n_panels * nr);
+        multiply(job, scratch, row / mr, n_rows, n_panels, n_panels * nr);
         for (size_t i = 0; i < n_rows; i++)
             memcpy(sweep->lowrank + (row + i) * width + job->first + at,
                    scratch->products + i * n_panels * nr, n * sizeof(float));

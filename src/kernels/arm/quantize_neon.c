@@ -18,10 +18,10 @@ static inline float32x4_t load_rotated(const float *x)
                      vcombine_f32(vget_high_f32(v), vget_high_f32(v)), vld1q_f32(sign_2));
 }
 
-/* Stages h and 2h, h at least a vector, of v [length] in place. */
-static inline void two_stages(float *v, size_t length, size_t h)
+/* Stages h and 2h, h at least a vector, of v [64] in place. */
+static inline void two_stages(float *v, size_t h)
 {
-    for (size_t i = 0; i < length; i += 4 * h) {
+    for (size_t i = 0; i < QUANTIZE_LENGTH; i += 4 * h) {
         for (size_t j = i; j < i + h; j += LANES) {
             const float32x4_t a = vld1q_f32(v + j), b = vld1q_f32(v + j + h);
             const float32x4_t c = vld1q_f32(v + j + 2 * h), d = vld1q_f32(v + j + 3 * h);
@@ -35,26 +35,13 @@ static inline void two_stages(float *v, size_t length, size_t h)
     }
 }
 
-static inline void last_stage(float *v, size_t length)
+/* Rotates x [64] to v. */
+static void rotate(const float *x, float *v)
 {
-    float *upper = v + length / 2;
-    for (size_t j = 0; j < length / 2; j += LANES) {
-        const float32x4_t a = vld1q_f32(v + j), b = vld1q_f32(upper + j);
-        vst1q_f32(v + j, vaddq_f32(a, b));
-        vst1q_f32(upper + j, vsubq_f32(a, b));
-    }
-}
-
-static void rotate(const float *x, float *v, size_t length)
-{
-    for (size_t i = 0; i < length; i += LANES)
+    for (size_t i = 0; i < QUANTIZE_LENGTH; i += LANES)
         vst1q_f32(v + i, load_rotated(x + i));
-    two_stages(v, length, 4);
-    two_stages(v, length, 16);
-    if (length == 256)
-        two_stages(v, length, 64);
-    if (length == 128)
-        last_stage(v, length);
+    two_stages(v, 4);
+    two_stages(v, 16);
 }
 
 /* The largest |v| as bits. */
@@ -79,7 +66,7 @@ static inline void round_16(const float *v, float factor, int8_t *q)
 
 bool quantize_row_neon(const struct quant_layout *layout, const float *x, int8_t *q, float *scales)
 {
-    const uint32_t group = layout->group, length = quantize_length(group);
+    const uint32_t group = layout->group;
     bool finite = true;
     for (uint32_t g = 0; g < layout->n_groups; g++) {
         const uint32_t begin = g * group, n = quantize_inputs(layout, begin);
@@ -90,10 +77,10 @@ bool quantize_row_neon(const struct quant_layout *layout, const float *x, int8_t
             memcpy(padded, from, n * sizeof *padded);
             from = padded;
         }
-        for (uint32_t i = 0; i < group; i += length)
-            rotate(from + i, v + i, length);
+        for (uint32_t i = 0; i < group; i += QUANTIZE_LENGTH)
+            rotate(from + i, v + i);
         float factor;
-        finite &= quantize_scale(largest(v, group), length, &factor, &scales[g]);
+        finite &= quantize_scale(largest(v, group), &factor, &scales[g]);
         for (uint32_t i = 0; i < group; i += 16)
             round_16(v + i, factor, q + begin + i);
     }

@@ -6,12 +6,12 @@
 #include <math.h>
 #include <string.h>
 
-/* Walsh-Hadamard transform of v [length], natural order, without its factor 1/sqrt(length). The
- * order of the stages is part of the meaning: it decides how sums are rounded. */
-static void rotate(float *v, uint32_t length)
+/* Walsh-Hadamard transform of v [64], natural order, without its factor 1/8. The order of the
+ * stages is part of the meaning: it decides how sums are rounded. */
+static void rotate(float *v)
 {
-    for (uint32_t h = 1; h < length; h *= 2) {
-        for (uint32_t i = 0; i < length; i += 2 * h) {
+    for (uint32_t h = 1; h < QUANTIZE_LENGTH; h *= 2) {
+        for (uint32_t i = 0; i < QUANTIZE_LENGTH; i += 2 * h) {
             for (uint32_t j = i; j < i + h; j++) {
                 const float a = v[j], b = v[j + h];
                 v[j] = a + b;
@@ -23,15 +23,15 @@ static void rotate(float *v, uint32_t length)
 
 bool quantize_row_c(const struct quant_layout *layout, const float *x, int8_t *q, float *scales)
 {
-    const uint32_t group = layout->group, length = quantize_length(group);
+    const uint32_t group = layout->group;
     bool finite = true;
     for (uint32_t g = 0; g < layout->n_groups; g++) {
         const uint32_t begin = g * group;
         const uint32_t n = quantize_inputs(layout, begin);
         float v[QUANTIZE_GROUP_LIMIT] = {0};
         memcpy(v, x + begin, n * sizeof *v);
-        for (uint32_t i = 0; i < group; i += length)
-            rotate(v + i, length);
+        for (uint32_t i = 0; i < group; i += QUANTIZE_LENGTH)
+            rotate(v + i);
 
         uint32_t max_bits = 0; /* of |v|: as integers they order like the numbers, NaN above all */
         for (uint32_t i = 0; i < group; i++) {
@@ -41,7 +41,7 @@ bool quantize_row_c(const struct quant_layout *layout, const float *x, int8_t *q
             max_bits = bits > max_bits ? bits : max_bits;
         }
         float factor; /* from v to q */
-        finite &= quantize_scale(max_bits, length, &factor, &scales[g]);
+        finite &= quantize_scale(max_bits, &factor, &scales[g]);
         for (uint32_t i = 0; i < group; i++)
             q[begin + i] = (int8_t)lrintf(v[i] * factor);
     }

@@ -11,14 +11,11 @@
 
 enum { MR = 12, NR = 32 };
 
-/* Expands X(row, left accumulator, right accumulator) for all rows. */
-#define ALL_ROWS(X)                                                                                \
-    X(0, 0, 1)                                                                                     \
-    X(1, 2, 3)                                                                                     \
-    X(2, 4, 5)                                                                                     \
-    X(3, 6, 7)                                                                                     \
-    X(4, 8, 9) X(5, 10, 11) X(6, 12, 13) X(7, 14, 15) X(8, 16, 17) X(9, 18, 19) X(10, 20, 21)      \
-        X(11, 22, 23)
+/* clang-format off */
+/* Expands X(row, left accumulator, right accumulator) for the first rows of a tile. */
+#define ROWS_4(X)  X(0, 0, 1) X(1, 2, 3) X(2, 4, 5) X(3, 6, 7)
+#define ROWS_8(X)  ROWS_4(X) X(4, 8, 9) X(5, 10, 11) X(6, 12, 13) X(7, 14, 15)
+#define ROWS_12(X) ROWS_8(X) X(8, 16, 17) X(9, 18, 19) X(10, 20, 21) X(11, 22, 23)
 
 #define ALL_ZMM                                                                                    \
     "zmm0", "zmm1", "zmm2", "zmm3", "zmm4", "zmm5", "zmm6", "zmm7", "zmm8", "zmm9", "zmm10",       \
@@ -38,9 +35,12 @@ enum { MR = 12, NR = 32 };
 #define DOT_ROW_1(r, left, right) DOT_ROW(1, r, left, right)
 #define DOT_ROW_2(r, left, right) DOT_ROW(2, r, left, right)
 #define DOT_ROW_3(r, left, right) DOT_ROW(3, r, left, right)
-#define DOT_STEP(u)                                                                                \
+#define DOT_STEP(rows, u)                                                                          \
     "vmovdqu64 " #u "*128(%[w]), %%zmm24\n\t"                                                      \
-    "vmovdqu64 " #u "*128+64(%[w]), %%zmm25\n\t" ALL_ROWS(DOT_ROW_##u)
+    "vmovdqu64 " #u "*128+64(%[w]), %%zmm25\n\t"                                                   \
+    "prefetcht0 " #u "*128+1024(%[w])\n\t"                                                         \
+    "prefetcht0 " #u "*128+1088(%[w])\n\t"                                                         \
+    rows(DOT_ROW_##u)
 
 /* c = (float)sum * (a_scale * w_scale) + c, then c moves on to the next row. */
 #define SCALE_ROW(r, left, right)                                                                  \
@@ -55,45 +55,71 @@ enum { MR = 12, NR = 32 };
     "vmovups %%zmm" #right ", 64(%[c])\n\t"                                                        \
     "add %[ldc_bytes], %[c]\n\t"
 
-/* One group: [n_unrolled] times 16 inputs. */
-static inline void add_group(const int8_t *a, const int8_t *w, size_t n_unrolled,
-                             const int32_t *start, const float *a_scales, const float *w_scales,
-                             float *c, size_t ldc)
-{
-    __asm__ volatile(
-        "vmovdqu64 (%[start]), %%zmm24\n\t"
-        "vmovdqu64 64(%[start]), %%zmm25\n\t" ALL_ROWS(
-            START_ROW) ".p2align 4\n"
-                       "1:\n\t" DOT_STEP(0) DOT_STEP(1) DOT_STEP(2)
-                           DOT_STEP(3) "add $192, %[a]\n\t"
-                                       "add $512, %[w]\n\t"
-                                       "dec %[n]\n\t"
-                                       "jnz 1b\n\t"
-                                       "vmovups (%[w_scales]), %%zmm24\n\t"
-                                       "vmovups 64(%[w_scales]), %%zmm25\n\t" ALL_ROWS(SCALE_ROW)
-        : [a] "+r"(a), [w] "+r"(w), [n] "+r"(n_unrolled), [c] "+r"(c)
-        : [start] "r"(start), [a_scales] "r"(a_scales), [w_scales] "r"(w_scales),
-          [ldc_bytes] "r"(ldc * sizeof *c)
-        : "memory", "cc", ALL_ZMM);
-}
+/* Defines the product of one group, [n] times 16 inputs, for the first rows of a tile. [next] runs
+ * over what will be needed next, a line per step. */
+#define ADD_GROUP(n_rows, rows)                                                                    \
+    static inline void add_group_##n_rows(const int8_t *a, const int8_t *w, size_t n,              \
+                                          const int32_t *start, const float *a_scales,             \
+                                          const float *w_scales, float *c, size_t ldc,             \
+                                          const int8_t *next)                                      \
+    {                                                                                              \
+        __asm__ volatile(                                                                          \
+            "vmovdqu64 (%[start]), %%zmm24\n\t"                                                    \
+            "vmovdqu64 64(%[start]), %%zmm25\n\t"                                                  \
+            rows(START_ROW)                                                                        \
+            ".p2align 4\n"                                                                         \
+            "1:\n\t"                                                                               \
+            "prefetcht1 (%[next])\n\t"                                                             \
+            DOT_STEP(rows, 0)                                                                      \
+            DOT_STEP(rows, 1)                                                                      \
+            DOT_STEP(rows, 2)                                                                      \
+            DOT_STEP(rows, 3)                                                                      \
+            "add $192, %[a]\n\t"                                                                   \
+            "add $512, %[w]\n\t"                                                                   \
+            "add $64, %[next]\n\t"                                                                 \
+            "dec %[n]\n\t"                                                                         \
+            "jnz 1b\n\t"                                                                           \
+            "vmovups (%[w_scales]), %%zmm24\n\t"                                                   \
+            "vmovups 64(%[w_scales]), %%zmm25\n\t"                                                 \
+            rows(SCALE_ROW)                                                                        \
+            : [a] "+r"(a), [w] "+r"(w), [n] "+r"(n), [c] "+r"(c), [next] "+r"(next)                \
+            : [start] "r"(start), [a_scales] "r"(a_scales), [w_scales] "r"(w_scales),              \
+              [ldc_bytes] "r"(ldc * sizeof *c)                                                     \
+            : "memory", "cc", ALL_ZMM);                                                            \
+    }
 
-static void clear_tile(float *c, size_t ldc)
+ADD_GROUP(4, ROWS_4)
+ADD_GROUP(8, ROWS_8)
+ADD_GROUP(12, ROWS_12)
+/* clang-format on */
+
+static void clear_tile(float *c, size_t ldc, int n_rows)
 {
-    for (int r = 0; r < MR; r++) {
+    for (int r = 0; r < n_rows; r++) {
         for (int j = 0; j < NR; j++)
             c[(size_t)r * ldc + (size_t)j] = 0;
     }
 }
 
+/* Rows come by four: what a tile has less is not paid for. */
 void gemm_q8_avx512(const struct gemm_q8_args *args)
 {
     const size_t group = args->layout->group;
+    const int n_rows = (args->n_rows + 3) / 4 * 4;
+    const int8_t *next = args->next ? args->next : args->a;
     if (args->first)
-        clear_tile(args->c, args->ldc);
+        clear_tile(args->c, args->ldc, n_rows);
     for (size_t g = args->g0; g < args->g1; g++) {
-        add_group(args->a + g * group * MR, args->panel.w + g * group * NR, group / 16,
-                  args->panel.start + g * NR, args->a_scales + g * MR, args->panel.scales + g * NR,
-                  args->c, args->ldc);
+        const int8_t *a = args->a + g * group * MR, *w = args->panel.w + g * group * NR;
+        const int32_t *start = args->panel.start + g * NR;
+        const float *a_scales = args->a_scales + g * MR, *w_scales = args->panel.scales + g * NR;
+        if (n_rows == 12)
+            add_group_12(a, w, group / 16, start, a_scales, w_scales, args->c, args->ldc, next);
+        else if (n_rows == 8)
+            add_group_8(a, w, group / 16, start, a_scales, w_scales, args->c, args->ldc, next);
+        else
+            add_group_4(a, w, group / 16, start, a_scales, w_scales, args->c, args->ldc, next);
+        next += group * 4;
     }
 }
 
@@ -119,17 +145,17 @@ void gemm_f32_avx512(const struct gemm_f32_args *args)
     float *c = args->c, *row = args->c;
     size_t n = args->k1 - args->k0;
     if (args->first)
-        clear_tile(args->c, args->ldc);
+        clear_tile(args->c, args->ldc, MR);
     if (n == 0)
         return;
-    __asm__ volatile(ALL_ROWS(LOAD_ROW) ".p2align 4\n"
-                                        "1:\n\t"
-                                        "vmovups (%[w]), %%zmm24\n\t"
-                                        "vmovups 64(%[w]), %%zmm25\n\t" ALL_ROWS(
-                                            FMA_ROW) "add $48, %[a]\n\t"
-                                                     "add $128, %[w]\n\t"
-                                                     "dec %[n]\n\t"
-                                                     "jnz 1b\n\t" ALL_ROWS(STORE_ROW)
+    __asm__ volatile(ROWS_12(LOAD_ROW) ".p2align 4\n"
+                                       "1:\n\t"
+                                       "vmovups (%[w]), %%zmm24\n\t"
+                                       "vmovups 64(%[w]), %%zmm25\n\t" ROWS_12(
+                                           FMA_ROW) "add $48, %[a]\n\t"
+                                                    "add $128, %[w]\n\t"
+                                                    "dec %[n]\n\t"
+                                                    "jnz 1b\n\t" ROWS_12(STORE_ROW)
                      : [a] "+r"(a), [w] "+r"(w), [n] "+r"(n), [c] "+r"(c), [row] "+r"(row)
                      : [ldc_bytes] "r"(args->ldc * sizeof *c)
                      : "memory", "cc", ALL_ZMM);

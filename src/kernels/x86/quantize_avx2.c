@@ -19,43 +19,29 @@ static inline __m256 load_rotated(const float *x)
     return _mm256_fmadd_ps(v, sign_4, _mm256_permute2f128_ps(v, v, 1));
 }
 
-/* Stages h and 2h, h at least a vector, of v [length] in place. */
-static inline void two_stages(float *v, size_t length, size_t h)
+/* Stages between registers [h] apart. */
+static inline void stage(__m256 v[8], int h)
 {
-    for (size_t i = 0; i < length; i += 4 * h) {
-        for (size_t j = i; j < i + h; j += LANES) {
-            const __m256 a = _mm256_load_ps(v + j), b = _mm256_load_ps(v + j + h);
-            const __m256 c = _mm256_load_ps(v + j + 2 * h), d = _mm256_load_ps(v + j + 3 * h);
-            const __m256 ab = _mm256_add_ps(a, b), a_b = _mm256_sub_ps(a, b);
-            const __m256 cd = _mm256_add_ps(c, d), c_d = _mm256_sub_ps(c, d);
-            _mm256_store_ps(v + j, _mm256_add_ps(ab, cd));
-            _mm256_store_ps(v + j + h, _mm256_add_ps(a_b, c_d));
-            _mm256_store_ps(v + j + 2 * h, _mm256_sub_ps(ab, cd));
-            _mm256_store_ps(v + j + 3 * h, _mm256_sub_ps(a_b, c_d));
-        }
+    for (int i = 0; i < 8; i++) {
+        if (i & h)
+            continue;
+        const __m256 a = v[i], b = v[i + h];
+        v[i] = _mm256_add_ps(a, b);
+        v[i + h] = _mm256_sub_ps(a, b);
     }
 }
 
-static inline void one_stage(float *v, size_t length, size_t h)
+/* Rotates x [64] to y. */
+static inline void rotate(const float *x, float *y)
 {
-    for (size_t i = 0; i < length; i += 2 * h) {
-        for (size_t j = i; j < i + h; j += LANES) {
-            const __m256 a = _mm256_load_ps(v + j), b = _mm256_load_ps(v + j + h);
-            _mm256_store_ps(v + j, _mm256_add_ps(a, b));
-            _mm256_store_ps(v + j + h, _mm256_sub_ps(a, b));
-        }
-    }
-}
-
-static void rotate(const float *x, float *v, size_t length)
-{
-    for (size_t i = 0; i < length; i += LANES)
-        _mm256_store_ps(v + i, load_rotated(x + i));
-    two_stages(v, length, 8);
-    if (length >= 128)
-        two_stages(v, length, 32);
-    if (length != 128)
-        one_stage(v, length, length / 2);
+    __m256 v[8];
+    for (int i = 0; i < 8; i++)
+        v[i] = load_rotated(x + i * LANES);
+    stage(v, 1);
+    stage(v, 2);
+    stage(v, 4);
+    for (int i = 0; i < 8; i++)
+        _mm256_store_ps(y + i * LANES, v[i]);
 }
 
 /* The largest |v| as bits. */
@@ -88,7 +74,7 @@ static inline void round_32(const float *v, __m256 factor, int8_t *q)
 
 bool quantize_row_avx2(const struct quant_layout *layout, const float *x, int8_t *q, float *scales)
 {
-    const uint32_t group = layout->group, length = quantize_length(group);
+    const uint32_t group = layout->group;
     bool finite = true;
     for (uint32_t g = 0; g < layout->n_groups; g++) {
         const uint32_t begin = g * group, n = quantize_inputs(layout, begin);
@@ -100,10 +86,10 @@ bool quantize_row_avx2(const struct quant_layout *layout, const float *x, int8_t
             memcpy(padded, from, n * sizeof *padded);
             from = padded;
         }
-        for (uint32_t i = 0; i < group; i += length)
-            rotate(from + i, v + i, length);
+        for (uint32_t i = 0; i < group; i += QUANTIZE_LENGTH)
+            rotate(from + i, v + i);
         float factor;
-        finite &= quantize_scale(largest(v, group), length, &factor, &scales[g]);
+        finite &= quantize_scale(largest(v, group), &factor, &scales[g]);
         for (uint32_t i = 0; i < group; i += 32)
             round_32(v + i, _mm256_set1_ps(factor), q + begin + i);
     }

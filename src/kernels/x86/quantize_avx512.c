@@ -14,14 +14,6 @@ static inline void butterfly(__m512 *a, __m512 *b)
     *a = sum;
 }
 
-/* The stages of at least one vector: [n] vectors, n a constant power of two, partners [h] vectors
- * apart. */
-static inline __attribute__((always_inline)) void stage(__m512 *v, int n, int h)
-{
-    for (int i = 0; i < n / 2; i++)
-        butterfly(&v[i / h * 2 * h + i % h], &v[i / h * 2 * h + i % h + h]);
-}
-
 /* A vector's own stages, h = 1, 2, 4, 8, from memory. Lanes of a pair's second half get first -
  * second: an fma by +-1 rounds as the addition and the subtraction do. */
 static inline __m512 load_rotated(const float *x)
@@ -37,21 +29,20 @@ static inline __m512 load_rotated(const float *x)
     return _mm512_fmadd_ps(v, sign_8, _mm512_shuffle_f32x4(v, v, 0x4e));
 }
 
-/* Rotates x [16 * n] to y, n = 4, 8 or 16 a constant; returns the lanes' largest |y| as bits. */
-static inline __attribute__((always_inline)) __m512i rotate(const float *x, float *y, int n)
+/* Rotates x [64] to y; returns the lanes' largest |y| as bits. */
+static inline __m512i rotate(const float *x, float *y)
 {
-    __m512 v[16];
-    for (int i = 0; i < n; i++)
+    enum { N = QUANTIZE_LENGTH / LANES };
+    __m512 v[N];
+    for (int i = 0; i < N; i++)
         v[i] = load_rotated(x + i * LANES);
-    stage(v, n, 1);
-    stage(v, n, 2);
-    if (n >= 8)
-        stage(v, n, 4);
-    if (n >= 16)
-        stage(v, n, 8);
+    butterfly(&v[0], &v[1]);
+    butterfly(&v[2], &v[3]);
+    butterfly(&v[0], &v[2]);
+    butterfly(&v[1], &v[3]);
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
     __m512i max = _mm512_setzero_si512();
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < N; i++) {
         _mm512_store_ps(y + i * LANES, v[i]);
         max = _mm512_max_epu32(max, _mm512_and_si512(_mm512_castps_si512(v[i]), magnitude));
     }
@@ -75,7 +66,7 @@ static inline void round_64(const float *v, __m512 factor, int8_t *q)
 static inline bool rotate_group(const struct quant_layout *layout, const float *x, uint32_t g,
                                 float *v, float *factor, float *scale)
 {
-    const uint32_t group = layout->group, length = quantize_length(group);
+    const uint32_t group = layout->group;
     const uint32_t n = quantize_inputs(layout, g * group);
     const float *from = x + g * group;
     float padded[QUANTIZE_GROUP_LIMIT];
@@ -85,15 +76,9 @@ static inline bool rotate_group(const struct quant_layout *layout, const float *
         from = padded;
     }
     __m512i max = _mm512_setzero_si512();
-    if (length == 256) {
-        max = rotate(from, v, 16);
-    } else if (length == 128) {
-        max = rotate(from, v, 8);
-    } else {
-        for (uint32_t i = 0; i < group; i += 64)
-            max = _mm512_max_epu32(max, rotate(from + i, v + i, 4));
-    }
-    return quantize_scale(_mm512_reduce_max_epu32(max), length, factor, scale);
+    for (uint32_t i = 0; i < group; i += QUANTIZE_LENGTH)
+        max = _mm512_max_epu32(max, rotate(from + i, v + i));
+    return quantize_scale(_mm512_reduce_max_epu32(max), factor, scale);
 }
 
 static inline void round_group(const float *v, float factor, uint32_t group, int8_t *q)

@@ -1,14 +1,16 @@
 """Training pages for the demo's adapter: web pages in several languages with yes/no questions and their answers.
 
-Everything is made from the hand-written banks under banks/ and is the same for the same seed.
+Some are whole pages with variable parts (drafts/), the others are put together from sentences (banks/). All of it is
+written by hand and the same for the same seed.
 """
 
 import random
 
-from . import bank, events, layout, others
+from . import bank, drafts, events, layout, others
 from .questions import Asker
 
-ENGLISH_SHARE = 0.7
+ENGLISH_SHARE = 0.62
+DRAFT_SHARE = 0.6
 
 
 def page(seed, number):
@@ -16,7 +18,11 @@ def page(seed, number):
     rng = random.Random(f"{seed}/{number}")
     rest = [lang for lang in bank.languages() if lang != "en"]
     lang = "en" if not rest or rng.random() < ENGLISH_SHARE else rng.choice(rest)
-    facts, text = (events if rng.random() < 0.53 else others).make(rng, lang)
+    if rng.random() < DRAFT_SHARE:
+        maker = drafts
+    else:
+        maker = events if rng.random() < 0.5 else others
+    facts, text = maker.make(rng, lang)
     qa = Asker(rng, facts, text).run()
     return {
         "id": f"{seed}-{number}",

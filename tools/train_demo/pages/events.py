@@ -176,7 +176,7 @@ def mail(page, kind, title, ev):
 
 
 def notice(page, kind, title, ev):
-    """A page that reports on the event or calls it off."""
+    """A page that reports on the event or calls it off, and so announces none."""
     rng = page.rng
     section = "say.cancel" if page.rng.random() < 0.5 else "say.past"
     page.fixed["_cancelled"] = "yes" if section == "say.cancel" else ""
@@ -250,6 +250,8 @@ def make(rng, lang):
         title, shown = pick_title(page, kind, ways, labels)
         ev = evidence(page, ways, shown, shape in (prose, mail, short))
         text = layout.joined(rng, shape(page, kind, title, ev) + about(page))
+        if shape is notice:
+            labels = dict.fromkeys(labels, "no")
         facts = Facts(lang, kind.name, kind.group, labels, cancelled=bool(page.fixed.get("_cancelled")))
     names = {"free": "free", "out": "outdoors", "rep": "repeats"}
     facts.stated = {names[n] for n, way in ways.items() if way not in ("unstated", "often")}

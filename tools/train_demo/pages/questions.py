@@ -11,6 +11,8 @@ from .expand import Expander
 
 ATTRIBUTES = ("repeats", "free", "outdoors")
 MONEY = re.compile(r"[£$€] ?\d|\d ?€|\d,\d\d|\d euros?\b", re.I)
+PHONE = re.compile(r"[\d)-] \d{5,7}\b")
+DIGITS = re.compile(r"\d[\d /-]{5,}\d")
 MONEY_WORDS = re.compile(r"price|preis|prix|preci|prezz|prij|preç|cost|fee|euro|£|€|\$|\bpay|kost|gratis|free", re.I)
 # Groups of subjects that an event page or a page of another group may touch in passing.
 VAGUE = {"community", "education", "history", "business", "kids", "fun", "arts", "nature", "venue", "people", "news",
@@ -52,7 +54,7 @@ class Asker:
         label = self.facts.labels[topic]
         chance = self.rng.random()
         lang = self.own if self.rng.random() < 0.7 else "en"
-        if chance < 0.34:
+        if chance < 0.24:
             self.add(bank.load("en").mapping("canon")[topic], label, topic)
         elif chance < 0.84 or not decided:
             self.add(self.wording(f"q.{topic}", lang), label, topic)
@@ -75,7 +77,9 @@ class Asker:
         elif kind == "email":
             answer = "@" in text
         elif kind == "phone":
-            answer = bool(re.search(r"[\d)-] \d{5,7}\b", text))
+            answer = bool(PHONE.search(text))
+            if not answer and DIGITS.search(text):
+                return
         elif kind in ("parking", "cookies"):
             answer = kind in text.lower()
             if kind == "parking" and not answer and "park" in text.lower():
@@ -90,11 +94,13 @@ class Asker:
                 answer = name in text
             fill = {"x": name}
         elif kind in ("cancelled", "several"):
-            if facts.labels["event"] == "no" and rng.random() < 0.6:
+            if not facts.group or facts.labels["event"] == "no" and rng.random() < 0.6:
                 return
             answer = facts.cancelled if kind == "cancelled" else facts.several
         elif kind == "group":
             groups = bank.load("en").mapping("groups")
+            if not facts.group:
+                return
             if rng.random() < 0.65 and facts.group in groups:
                 group, answer = facts.group, True
             else:
@@ -107,6 +113,8 @@ class Asker:
             kinds = bank.load("en").mapping("kinds")
             if rng.random() < 0.75 and facts.kind in kinds:
                 fill, answer = {"kind": kinds[facts.kind]}, True
+            elif not facts.group:
+                return
             else:
                 other = rng.choice([k for k in kinds if k != facts.kind])
                 if other in NEWS and facts.kind in NEWS or kinds[other] == kinds.get(facts.kind) \
