@@ -1,9 +1,9 @@
 """The bag-of-words baseline of the demo: what counting words alone can do.
 
-    python bow.py --pages 1:1400 --pages 2:2800 --labels LABELS.tsv --documents DIR --out OUT.tsv
+    python bow.py --pages 6:4000 --pages pages.jsonl --labels LABELS.tsv --documents DIR --out OUT.tsv
 
 For each question a logistic regression on tf-idf of words and word pairs, trained on the same
-generated pages as the adapter (SEED:NUMBER for each of its runs). Attributes are learned from event
+generated pages as the adapter: SEED:NUMBER, or a file of what `python -m pages` wrote. Attributes are learned from event
 pages, which is where they are judged. Its probabilities for the demo's documents are checked in as
 baseline.tsv (columns: file, then one for each question), so that `make demo` can show them without
 scikit-learn.
@@ -11,6 +11,7 @@ scikit-learn.
 
 import argparse
 import csv
+import json
 import pathlib
 
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -54,18 +55,25 @@ def read_documents(folder, files):
             for file in files]
 
 
-def main():
+def read_pages(run):
+    """The pages that --pages names."""
     import pages as generator  # beside this file
 
+    if run.endswith(".jsonl"):
+        with open(run, encoding="utf-8") as lines:
+            return [json.loads(line) for line in lines]
+    return generator.generate(*map(int, run.split(":")))
+
+
+def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--labels", required=True)
     parser.add_argument("--documents", required=True, help="folder of the files in LABELS")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--pages", action="append", required=True, metavar="SEED:NUMBER")
+    parser.add_argument("--pages", action="append", required=True, metavar="SEED:NUMBER|FILE.jsonl")
     options = parser.parse_args()
     files = sorted(read_labels(options.labels))
-    runs = [map(int, run.split(":")) for run in options.pages]
-    pipelines = train_baseline([page for run in runs for page in generator.generate(*run)])
+    pipelines = train_baseline([page for run in options.pages for page in read_pages(run)])
     scores = baseline_scores(pipelines, read_documents(options.documents, files))
     with open(options.out, "w", encoding="utf-8", newline="\n") as out:
         print("file", *TOPICS, sep="\t", file=out)
