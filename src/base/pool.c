@@ -94,8 +94,8 @@ static bool enter(struct pool *pool, uint32_t *seen)
 static void leave(struct pool *pool)
 {
     uint64_t state = atomic_fetch_sub(&pool->state, 1) - 1;
-    /* Either we see that the caller waits, or it sees that nobody is inside: both sides are
-     * sequentially consistent. */
+    /* Either we see that the caller waits, or it sees that nobody is inside: each side writes with
+     * a full barrier before it reads. */
     if ((state & INSIDE_MASK) == 0 && (state & CLOSED) && atomic_load(&pool->caller_waits)) {
         pthread_mutex_lock(&pool->lock);
         pthread_cond_signal(&pool->done);
@@ -161,7 +161,10 @@ static void wait_until_empty(struct pool *pool)
         } while (clock_ns() < until);
     }
     pthread_mutex_lock(&pool->lock);
-    atomic_store(&pool->caller_waits, true);
+    /* An exchange, as for the state below: what follows must not be read before it is seen, and an
+     * emulator of ARM on x86 orders a release store and a later acquire load no better than x86
+     * does. */
+    atomic_exchange(&pool->caller_waits, true);
     while ((atomic_load(&pool->state) & INSIDE_MASK) != 0)
         pthread_cond_wait(&pool->done, &pool->lock);
     atomic_store(&pool->caller_waits, false);
@@ -182,7 +185,7 @@ void parallel_for(struct pool *pool, size_t n_items, pool_fn fn, void *arg)
 
     /* Loop numbers wrap; a thread would have to sleep through 2^32 loops to miss one. */
     uint64_t loop = (atomic_load_explicit(&pool->state, memory_order_relaxed) >> LOOP_SHIFT) + 1;
-    atomic_store(&pool->state, loop << LOOP_SHIFT);
+    atomic_exchange(&pool->state, loop << LOOP_SHIFT);
     wake_sleepers(pool);
 
     run_items(pool, 0);

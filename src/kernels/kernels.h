@@ -49,8 +49,9 @@ const struct cpu_level *cpu_level_find(const char *name);
 const struct cpu_level *cpu_level_best(void);
 
 struct gemm_shape {
-    int mr; /* rows of a tile */
-    int nr; /* outputs of a panel; divides 32 */
+    int mr;     /* rows of a tile */
+    int nr;     /* outputs of a panel; divides 32 */
+    int offset; /* added to activations in a tile: 128 where products take them unsigned, else 0 */
 };
 
 /* How K inputs are cut. Made by quant_layout(); the same for activations and weights. */
@@ -63,13 +64,13 @@ struct quant_layout {
 struct quant_layout quant_layout(uint32_t k);
 
 /* Packed int8 activations: tiles of mr rows; tile t at q + t * mr * k_pad and scales + t * mr *
- * n_groups. Inside a tile [k_pad/4][mr][4] bytes (signed or offset by 128 as the level likes) and
- * scales [n_groups][mr]. Rows beyond M in the last tile are zero (scale 0). Packed f32 activations
+ * n_groups. Inside a tile [k_pad/4][mr][4] bytes, the level's offset added, and scales
+ * [n_groups][mr]. Rows beyond M in the last tile are zero (scale 0). Packed f32 activations
  * (--exact): tile t at x + t * mr * k, inside [k][mr]. */
 
 /* Packed weights of one panel, int8: w [k_pad/4][nr][4], scales [n_groups][nr] floats, start
- * [n_groups][nr] int32: where the level's products begin (compensation of an offset; zero else).
- * f32: w [k][nr]. Outputs beyond N are zero. */
+ * [n_groups][nr] int32: where the level's products begin, which takes its offset back: -offset *
+ * the sum of the output's weights in the group. f32: w [k][nr]. Outputs beyond N are zero. */
 
 struct panel_q8 {
     int8_t *w;
@@ -95,10 +96,6 @@ typedef bool quantize_row_fn(const struct quant_layout *layout, const float *x, 
  * missing rows become zero. */
 typedef void pack_tile_q8_fn(const struct quant_layout *layout, int n_rows, const int8_t *q,
                              const float *scales, int8_t *tile_q, float *tile_scales);
-
-/* Puts [n_rows] <= nr quantised weight rows (same form) into a panel, and fills panel->start. */
-typedef void pack_panel_q8_fn(const struct quant_layout *layout, int n_rows, const int8_t *q,
-                              const float *scales, const struct panel_q8 *panel);
 
 /* Weight rows as a file has them. */
 struct weight_rows {
@@ -217,7 +214,6 @@ struct kernels {
     unpack_fn *unpack[TENSOR_TYPE_LIMIT];   /* likewise */
     quantize_row_fn *quantize_row;
     pack_tile_q8_fn *pack_tile_q8;
-    pack_panel_q8_fn *pack_panel_q8;
     gemm_q8_fn *gemm_q8;
     gemm_f32_fn *gemm_f32;
     rms_norm_fn *rms_norm;

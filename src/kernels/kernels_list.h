@@ -4,9 +4,11 @@
  * (dispatch.c), the tests and the benches all expand these lists: what is not listed cannot be
  * used, what is listed cannot go untested.
  *
- *   S(isa, mr, nr, need)         the tile of a level: its pack_* and gemm_* variants belong
- * together V(operation, isa, need)      function operation_isa, usable when all features of [need]
- * are allowed D(type, name, isa, need)     function dequant_name_isa for tensors of [type] */
+ *   S(isa, mr, nr, offset, need)   struct gemm_shape of a level: its pack_tile, unpack and gemm
+ *                                  variants belong together
+ *   V(operation, isa, need)        function operation_isa, usable when all of [need] is allowed
+ *   D(type, name, isa, need)       function dequant_name_isa for tensors of [type]
+ *   U(type, name, isa, need)       function unpack_name_isa, likewise */
 
 #include "kernels/kernels.h"
 
@@ -17,12 +19,11 @@
 #define NEED_NEON    CPU_NEON
 #define NEED_NEONDOT (CPU_NEON | CPU_NEON_DOT)
 
-#define GEMM_SHAPES_C(S) S(c, 4, 8, NEED_C)
+#define GEMM_SHAPES_C(S) S(c, 4, 8, 0, NEED_C)
 
 #define KERNEL_VARIANTS_C(V)                                                                       \
     V(quantize_row, c, NEED_C)                                                                     \
     V(pack_tile_q8, c, NEED_C)                                                                     \
-    V(pack_panel_q8, c, NEED_C)                                                                    \
     V(gemm_q8, c, NEED_C)                                                                          \
     V(gemm_f32, c, NEED_C)                                                                         \
     V(rms_norm, c, NEED_C)                                                                         \
@@ -50,7 +51,7 @@
     D(TENSOR_Q5_K, q5_k, c, NEED_C)                                                                \
     D(TENSOR_Q6_K, q6_k, c, NEED_C)
 
-/* All types of one instruction set: U(type, name, isa, need), function unpack_name_isa. */
+/* All types of one instruction set. */
 #define UNPACK_VARIANTS_OF(U, isa, need)                                                           \
     U(TENSOR_F32, f32, isa, need)                                                                  \
     U(TENSOR_F16, f16, isa, need)                                                                  \
@@ -70,13 +71,12 @@
     UNPACK_VARIANTS_OF(U, avxvnni, NEED_AVXVNNI)                                                   \
     UNPACK_VARIANTS_OF(U, avx512, NEED_AVX512)
 #define GEMM_SHAPES_ARCH(S)                                                                        \
-    S(avx2, 6, 16, NEED_AVX2)                                                                      \
-    S(avxvnni, 6, 16, NEED_AVXVNNI)                                                                \
-    S(avx512, 12, 32, NEED_AVX512)
+    S(avx2, 6, 16, 0, NEED_AVX2)                                                                   \
+    S(avxvnni, 6, 16, 128, NEED_AVXVNNI)                                                           \
+    S(avx512, 12, 32, 128, NEED_AVX512)
 #define KERNEL_VARIANTS_ARCH(V)                                                                    \
     V(quantize_row, avx2, NEED_AVX2)                                                               \
     V(pack_tile_q8, avx2, NEED_AVX2)                                                               \
-    V(pack_panel_q8, avx2, NEED_AVX2)                                                              \
     V(gemm_q8, avx2, NEED_AVX2)                                                                    \
     V(gemm_f32, avx2, NEED_AVX2)                                                                   \
     V(rms_norm, avx2, NEED_AVX2)                                                                   \
@@ -90,13 +90,11 @@
     V(max_sum_exp, avx2, NEED_AVX2)                                                                \
     V(axpy, avx2, NEED_AVX2)                                                                       \
     V(pack_tile_q8, avxvnni, NEED_AVXVNNI)                                                         \
-    V(pack_panel_q8, avxvnni, NEED_AVXVNNI)                                                        \
     V(gemm_q8, avxvnni, NEED_AVXVNNI)                                                              \
     V(attention_values, avxvnni, NEED_AVXVNNI)                                                     \
     V(attention_block_q8, avxvnni, NEED_AVXVNNI)                                                   \
     V(quantize_row, avx512, NEED_AVX512)                                                           \
     V(pack_tile_q8, avx512, NEED_AVX512)                                                           \
-    V(pack_panel_q8, avx512, NEED_AVX512)                                                          \
     V(gemm_q8, avx512, NEED_AVX512)                                                                \
     V(gemm_f32, avx512, NEED_AVX512)                                                               \
     V(rms_norm, avx512, NEED_AVX512)                                                               \
@@ -129,11 +127,10 @@
 #elif defined(__aarch64__)
 /* What is not listed here the compiler vectorises well from the plain C. */
 #define UNPACK_VARIANTS_ARCH(U) UNPACK_VARIANTS_OF(U, neon, NEED_NEON)
-#define GEMM_SHAPES_ARCH(S)     S(neon, 8, 8, NEED_NEON)
+#define GEMM_SHAPES_ARCH(S)     S(neon, 8, 8, 0, NEED_NEON)
 #define KERNEL_VARIANTS_ARCH(V)                                                                    \
     V(quantize_row, neon, NEED_NEON)                                                               \
     V(pack_tile_q8, neon, NEED_NEON)                                                               \
-    V(pack_panel_q8, neon, NEED_NEON)                                                              \
     V(gemm_q8, neon, NEED_NEON)                                                                    \
     V(gemm_f32, neon, NEED_NEON)                                                                   \
     V(rms_norm, neon, NEED_NEON)                                                                   \

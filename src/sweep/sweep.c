@@ -130,19 +130,21 @@ static void lay_out_scratch(struct sweep *sweep, struct carver *carver, struct s
     uint64_t widest = max_size(widest_input(h), h->n_ff),
              k_pad = quant_layout((uint32_t)widest).k_pad;
     uint64_t ffn_k_pad = quant_layout(h->n_embd).k_pad;
+    /* Whole rows are packed but for the input of the down matrix, which comes in groups. */
+    uint64_t row_k_pad = max_size(quant_layout(widest_input(h)).k_pad, quant_layout(h->n_ff).group);
     /* A feed-forward item has the outputs of gate and up, but fewer inputs than the down matrix. */
     uint64_t columns = round_up(sweep->bytes.piece, nr),
              ffn_columns = 2 * round_up(sweep->bytes.ffn_piece, nr);
     uint64_t panel = max_size(columns * k_pad, ffn_columns * ffn_k_pad);
     uint64_t groups = panel / 64; /* groups are no shorter */
 
-    scratch->floats = carve(carver, 256 * sizeof(float));
     scratch->tile = carve(carver, mr * widest * sizeof(float));
-    scratch->q = carve(carver, max_size(mr * k_pad, nr * 256));
-    scratch->q_scales = carve(carver, max_size(mr * (k_pad / 64), nr) * sizeof(float));
     if (shape->exact) {
+        scratch->floats = carve(carver, 256 * sizeof(float));
         scratch->panel_x = carve(carver, panel * sizeof(float));
     } else {
+        scratch->q = carve(carver, mr * row_k_pad);
+        scratch->q_scales = carve(carver, mr * (row_k_pad / 64) * sizeof(float));
         scratch->panel_q = carve(carver, panel);
         scratch->panel_scales = carve(carver, groups * sizeof(float));
         scratch->panel_start = carve(carver, groups * sizeof(int32_t));

@@ -58,14 +58,19 @@ struct packed {
 
 /* One worker's room: a work item's unpacked weights and its products. */
 struct scratch {
-    float *floats; /* weights of one output, one group: [256] */
-    float *tile;   /* [mr, widest k]: rows on their way into a tile */
-    int8_t *q;     /* rounded rows of one tile or panel, whole or of one group */
-    float *q_scales;
+    float *tile; /* [mr, widest k]: rows on their way into a tile */
+
+    /* int8 */
+    int8_t *q;       /* [mr, k_pad]: rounded rows of one tile, whole or a group of columns */
+    float *q_scales; /* [mr, n_groups] */
     int8_t *panel_q; /* panels of one work item */
     float *panel_scales;
     int32_t *panel_start;
-    float *panel_x;
+
+    /* exact */
+    float *floats;  /* [256] weights of one output on their way into a panel */
+    float *panel_x; /* panels of one work item */
+
     float *products;  /* [SWEEP_ROW_CHUNK, outputs of an item] */
     float *attention; /* see attention.c */
     uint32_t *path;   /* [max_positions] */

@@ -19,7 +19,7 @@ TEST(levels_and_table)
         kernels_init(&kernels, level);
         CHECK(kernels.level == level);
         CHECK(kernels.shape.mr > 0 && 32 % kernels.shape.nr == 0);
-        CHECK(kernels.quantize_row && kernels.pack_tile_q8 && kernels.pack_panel_q8);
+        CHECK(kernels.quantize_row && kernels.pack_tile_q8);
         CHECK(kernels.gemm_q8 && kernels.gemm_f32 && kernels.rms_norm && kernels.rope_half);
         CHECK(kernels.rope_interleaved && kernels.swiglu && kernels.attention_keys);
         CHECK(kernels.attention_round && kernels.attention_values);

@@ -146,6 +146,26 @@ static void operand_free(struct operand *operand)
     free(operand->scales);
 }
 
+/* Rows of weights as a panel, by kernels.h; those beyond operand->n_rows are zero. */
+static void pack_panel(const struct quant_layout *layout, struct gemm_shape shape,
+                       const struct operand *operand, const struct panel_q8 *panel)
+{
+    const size_t nr = (size_t)shape.nr, n_rows = (size_t)operand->n_rows;
+    const size_t n_groups = layout->n_groups, group = layout->group, k_pad = layout->k_pad;
+    for (size_t j = 0; j < nr; j++) {
+        for (size_t g = 0; g < n_groups; g++) {
+            int32_t sum = 0;
+            for (size_t k = g * group; k < (g + 1) * group; k++) {
+                const int8_t q = j < n_rows ? operand->q[j * k_pad + k] : 0;
+                panel->w[(k / 4 * nr + j) * 4 + k % 4] = q;
+                sum += q;
+            }
+            panel->scales[g * nr + j] = j < n_rows ? operand->scales[j * n_groups + g] : 0;
+            panel->start[g * nr + j] = -shape.offset * sum;
+        }
+    }
+}
+
 /* Groups [g0, g1) of row r of a times row j of w, added to c: as kernels.h says. */
 static float product(const struct quant_layout *layout, const struct operand *a, int r,
                      const struct operand *w, int j, uint32_t g0, uint32_t g1, float c)
@@ -181,7 +201,7 @@ static void check_gemm_q8(const struct kernels *kernels, uint32_t k, int n_rows,
     struct guarded c = guarded_new(((mr - 1) * ldc + nr) * sizeof(float));
     const struct panel_q8 panel = {panel_w.data, panel_scales.data, start.data};
     kernels->pack_tile_q8(&layout, n_rows, a.q, a.scales, tile.data, tile_scales.data);
-    kernels->pack_panel_q8(&layout, n_outputs, w.q, w.scales, &panel);
+    pack_panel(&layout, kernels->shape, &w, &panel);
 
     const uint32_t split = (uint32_t)rng_below(rng, n_groups + 1);
     for (int pass = 0; pass < 2; pass++) {
@@ -254,7 +274,7 @@ TEST(gemm_q8_does_not_depend_on_place)
         float tile_scales[16 * 2], panel_scales[32 * 2], c[16 * 32], alone[16 * 32];
         int32_t start[32 * 2];
         const struct panel_q8 panel = {panel_w, panel_scales, start};
-        kernels.pack_panel_q8(&layout, nr, w.q, w.scales, &panel);
+        pack_panel(&layout, kernels.shape, &w, &panel);
         struct gemm_q8_args args = {.layout = &layout,
                                     .a = tile,
                                     .a_scales = tile_scales,
@@ -311,7 +331,7 @@ TEST(int8_path_is_accurate)
             for (size_t j = 0; j < nr; j++)
                 CHECK(kernels.quantize_row(&layout, weights + j * k, q + j * k_pad,
                                            scales + j * n_groups));
-            kernels.pack_panel_q8(&layout, (int)nr, q, scales, &panel);
+            pack_panel(&layout, kernels.shape, &(struct operand){(int)nr, q, scales}, &panel);
             const struct gemm_q8_args args = {.layout = &layout,
                                               .a = tile,
                                               .a_scales = tile_scales,

@@ -20,14 +20,14 @@ static const struct unpack_variant unpacks[] = {
 
 enum { N_UNPACKS = sizeof unpacks / sizeof unpacks[0], MAX_NR = 32, ROW_PADDING = 7 };
 
-/* Widths of panels by the instruction set that a variant is named after. */
-static int panel_width(const char *isa)
+/* Panels by the instruction set that a variant is named after. */
+static struct gemm_shape shape_of(const char *isa)
 {
-#define WIDTH(name, mr, nr, need)                                                                  \
+#define SHAPE(name, rows, outputs, added, need)                                                    \
     if (strcmp(isa, #name) == 0)                                                                   \
-        return nr;
-    GEMM_SHAPES(WIDTH)
-#undef WIDTH
+        return (struct gemm_shape){.mr = (rows), .nr = (outputs), .offset = (added)};
+    GEMM_SHAPES(SHAPE)
+#undef SHAPE
     abort();
 }
 
@@ -104,7 +104,8 @@ static void check_unpack(const struct unpack_variant *v, const struct unpack_var
                          uint32_t k, int n_rows, enum kind kind, struct rng *rng)
 {
     const struct quant_layout layout = quant_layout(k);
-    const size_t nr = (size_t)panel_width(v->isa), plain_nr = (size_t)panel_width("c");
+    const struct gemm_shape shape = shape_of(v->isa);
+    const size_t nr = (size_t)shape.nr, plain_nr = (size_t)shape_of("c").nr;
     const size_t used = tensor_row_bytes(tensor_type_info(v->type), k);
     const size_t row_bytes = used + ROW_PADDING;
     const size_t n_bytes = n_rows ? ((size_t)n_rows - 1) * row_bytes + used : 0;
@@ -129,8 +130,7 @@ static void check_unpack(const struct unpack_variant *v, const struct unpack_var
                     sum += q;
                 }
                 const size_t at = g * nr + first + r;
-                const int32_t start = got.panel.start[at];
-                equal &= start == 0 || start == -128 * sum;
+                equal &= got.panel.start[at] == -shape.offset * sum;
                 equal &= got.panel.scales[at] == expected.panel.scales[g * plain_nr + r];
             }
         }
@@ -172,7 +172,7 @@ TEST(unpack_variants_agree)
         const size_t n_widths = block_len == 1    ? sizeof lengths_1 / sizeof *widths
                                 : block_len == 32 ? sizeof lengths_32 / sizeof *widths
                                                   : sizeof lengths_256 / sizeof *widths;
-        const int nr = panel_width(v->isa);
+        const int nr = shape_of(v->isa).nr;
         for (size_t i = 0; i < n_widths; i++) {
             for (enum kind kind = 0; kind < N_KINDS; kind++) {
                 const int some = (int)rng_between(&rng, 1, nr);
@@ -185,6 +185,7 @@ TEST(unpack_variants_agree)
     }
 }
 
+/* The group with the bad weight gets scale 0, all others what they have without it. */
 TEST(unpack_refuses_what_is_not_finite)
 {
     static const uint16_t bad_f16[] = {0x7c00, 0xfc00, 0x7e00, 0xffff},
@@ -195,26 +196,34 @@ TEST(unpack_refuses_what_is_not_finite)
         const struct quant_layout layout = quant_layout(512);
         const bool wide = v->type == TENSOR_F32 || v->type == TENSOR_BF16;
         const uint16_t *bad = wide ? bad_wide : bad_f16;
-        const size_t nr = (size_t)panel_width(v->isa);
+        const size_t nr = (size_t)shape_of(v->isa).nr, n_scales = nr * layout.n_groups;
         const struct tensor_type_info *info = tensor_type_info(v->type);
-        const size_t row_bytes = tensor_row_bytes(info, 512);
+        const size_t row_bytes = tensor_row_bytes(info, 512),
+                     blocks_per_row = 512 / info->block_len;
         uint8_t *data = malloc(nr * row_bytes);
         struct panel_buffers to = panel_new(&layout, nr);
         const struct weight_rows rows = {data, row_bytes, (int)nr};
         int offsets[2];
         const int n_halves = half_offsets(v->type, offsets);
+        float *scales = malloc(n_scales * sizeof *scales); /* without bad weights */
         fill_blocks(v->type, data, nr * row_bytes, ORDINARY, &rng);
+        CHECK(v->fn(&layout, &rows, &to.panel));
+        memcpy(scales, to.panel.scales, n_scales * sizeof *scales);
         for (int i = 0; i < 20; i++) {
-            uint8_t *at = data + rng_below(&rng, (uint32_t)(nr * row_bytes / info->block_bytes)) *
-                                     info->block_bytes;
-            at += offsets[rng_below(&rng, (uint32_t)n_halves)];
+            const size_t r = rng_below(&rng, nr), block = rng_below(&rng, blocks_per_row);
+            const size_t bad_scale = block * info->block_len / layout.group * nr + r;
+            uint8_t *at = data + r * row_bytes + block * info->block_bytes +
+                          offsets[rng_below(&rng, (uint32_t)n_halves)];
             uint8_t saved[2];
             memcpy(saved, at, 2);
-            CHECK(v->fn(&layout, &rows, &to.panel));
             memcpy(at, &bad[i % 4], 2);
             CHECK(!v->fn(&layout, &rows, &to.panel));
+            for (size_t s = 0; s < n_scales; s++)
+                CHECK(to.panel.scales[s] == (s == bad_scale ? 0 : scales[s]));
             memcpy(at, saved, 2);
+            CHECK(v->fn(&layout, &rows, &to.panel));
         }
+        free(scales);
         free(data);
         panel_free(&to);
     }
@@ -226,7 +235,7 @@ TEST(unpack_is_a_rotation)
 {
     struct rng rng = rng_make(check_seed());
     const struct quant_layout layout = quant_layout(768);
-    const size_t nr = (size_t)panel_width("c");
+    const size_t nr = (size_t)shape_of("c").nr;
     for (EACH_UNPACK(v)) {
         if (strcmp(v->isa, "c") != 0)
             continue;

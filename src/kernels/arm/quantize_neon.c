@@ -5,7 +5,7 @@
 
 #include <arm_neon.h>
 
-enum { LANES = 4, TILE = 8 /* rows of a tile, outputs of a panel */ };
+enum { LANES = 4, MR = 8 };
 
 /* A vector's own stages, h = 1, 2. Lanes of a pair's second half get first - second: an fma by +-1
  * rounds as the addition and the subtraction do. */
@@ -87,33 +87,19 @@ bool quantize_row_neon(const struct quant_layout *layout, const float *x, int8_t
     return finite;
 }
 
-/* Tiles and panels have one form here: [k_pad / 4][8][4] bytes and [n_groups][8] scales. */
-static void pack(const struct quant_layout *layout, int n_rows, const int8_t *q,
-                 const float *scales, int8_t *to_q, float *to_scales)
+void pack_tile_q8_neon(const struct quant_layout *layout, int n_rows, const int8_t *q,
+                       const float *scales, int8_t *tile_q, float *tile_scales)
 {
     const size_t k_pad = layout->k_pad, n_groups = layout->n_groups;
-    for (size_t r = 0; r < TILE; r++) {
+    for (size_t r = 0; r < MR; r++) {
         const bool exists = (int)r < n_rows;
         for (size_t k = 0; k < k_pad; k += 4) {
             uint32_t unit = 0;
             if (exists)
                 memcpy(&unit, q + r * k_pad + k, sizeof unit);
-            memcpy(to_q + (k / 4 * TILE + r) * 4, &unit, sizeof unit);
+            memcpy(tile_q + (k / 4 * MR + r) * 4, &unit, sizeof unit);
         }
         for (size_t g = 0; g < n_groups; g++)
-            to_scales[g * TILE + r] = exists ? scales[r * n_groups + g] : 0;
+            tile_scales[g * MR + r] = exists ? scales[r * n_groups + g] : 0;
     }
-}
-
-void pack_tile_q8_neon(const struct quant_layout *layout, int n_rows, const int8_t *q,
-                       const float *scales, int8_t *tile_q, float *tile_scales)
-{
-    pack(layout, n_rows, q, scales, tile_q, tile_scales);
-}
-
-void pack_panel_q8_neon(const struct quant_layout *layout, int n_rows, const int8_t *q,
-                        const float *scales, const struct panel_q8 *panel)
-{
-    pack(layout, n_rows, q, scales, panel->w, panel->scales);
-    memset(panel->start, 0, (size_t)layout->n_groups * TILE * sizeof *panel->start);
 }

@@ -61,19 +61,3 @@ void pack_tile_q8_c(const struct quant_layout *layout, int n_rows, const int8_t 
             tile_scales[g * MR + (uint32_t)r] = r < n_rows ? scales[(size_t)r * n_groups + g] : 0;
     }
 }
-
-void pack_panel_q8_c(const struct quant_layout *layout, int n_rows, const int8_t *q,
-                     const float *scales, const struct panel_q8 *panel)
-{
-    enum { NR = 8 };
-    const uint32_t k_pad = layout->k_pad, n_groups = layout->n_groups;
-    for (int j = 0; j < NR; j++) {
-        for (uint32_t k = 0; k < k_pad; k++)
-            panel->w[(k / 4 * NR + (uint32_t)j) * 4 + k % 4] =
-                j < n_rows ? q[(size_t)j * k_pad + k] : 0;
-        for (uint32_t g = 0; g < n_groups; g++) {
-            panel->scales[g * NR + (uint32_t)j] = j < n_rows ? scales[(size_t)j * n_groups + g] : 0;
-            panel->start[g * NR + (uint32_t)j] = 0;
-        }
-    }
-}

@@ -1,13 +1,13 @@
 #ifndef KERNELS_PACK_AVX2_H
 #define KERNELS_PACK_AVX2_H
-/* Laying rows out for the tiles of 6 rows and panels of 16 outputs that AVX2 and 256-bit VNNI
- * share. [offset] is 128 where the level's products want unsigned activations, else 0. */
+/* Laying rows out for the tiles of 6 rows that AVX2 and 256-bit VNNI share. [offset] is the
+ * level's (struct gemm_shape). */
 
 #include "kernels/kernels.h"
 
 #include <immintrin.h>
 
-enum { YMM_MR = 6, YMM_NR = 16 };
+enum { YMM_MR = 6 };
 
 /* 32 bytes of [n_rows] <= 8 rows that lie [stride] apart, the others zero, transposed in units of 4
  * bytes: units[u] has unit u of every row. */
@@ -52,42 +52,6 @@ static inline void pack_tile_ymm(const struct quant_layout *layout, int n_rows, 
     for (size_t g = 0; g < n_groups; g++) {
         for (size_t r = 0; r < YMM_MR; r++)
             tile_scales[g * YMM_MR + r] = r < (size_t)n_rows ? scales[r * n_groups + g] : 0;
-    }
-}
-
-/* Outputs [8 * half, 8 * half + 8) of the panel, [n_rows] of which exist. */
-static inline void pack_half_ymm(const struct quant_layout *layout, int n_rows, const int8_t *q,
-                                 size_t half, const struct panel_q8 *panel, int offset)
-{
-    const size_t k_pad = layout->k_pad, group = layout->group;
-    const __m256i bytes_1 = _mm256_set1_epi8(1), words = _mm256_set1_epi16((short)-offset);
-    for (size_t g = 0; g < layout->n_groups; g++) {
-        __m256i start = _mm256_setzero_si256(); /* -offset times the sum of the weights */
-        for (size_t k = g * group; k < (g + 1) * group; k += 32) {
-            __m256i units[8];
-            load_transposed(q + k, k_pad, n_rows, units);
-            for (size_t u = 0; u < 8; u++) {
-                const __m256i pairs = _mm256_maddubs_epi16(bytes_1, units[u]);
-                start = _mm256_add_epi32(start, _mm256_madd_epi16(pairs, words));
-                _mm256_storeu_si256((void *)(panel->w + ((k / 4 + u) * YMM_NR + half * 8) * 4),
-                                    units[u]);
-            }
-        }
-        _mm256_storeu_si256((void *)(panel->start + g * YMM_NR + half * 8), start);
-    }
-}
-
-static inline void pack_panel_ymm(const struct quant_layout *layout, int n_rows, const int8_t *q,
-                                  const float *scales, const struct panel_q8 *panel, int offset)
-{
-    const size_t n_groups = layout->n_groups;
-    const int n_low = n_rows < 8 ? n_rows : 8;
-    pack_half_ymm(layout, n_low, q, 0, panel, offset);
-    pack_half_ymm(layout, n_rows - n_low, q + (n_rows > 8 ? 8 * (size_t)layout->k_pad : 0), 1,
-                  panel, offset);
-    for (size_t g = 0; g < n_groups; g++) {
-        for (size_t j = 0; j < YMM_NR; j++)
-            panel->scales[g * YMM_NR + j] = j < (size_t)n_rows ? scales[j * n_groups + g] : 0;
     }
 }
 

@@ -10,9 +10,3 @@ void pack_tile_q8_avxvnni(const struct quant_layout *layout, int n_rows, const i
 {
     pack_tile_ymm(layout, n_rows, q, scales, tile_q, tile_scales, OFFSET);
 }
-
-void pack_panel_q8_avxvnni(const struct quant_layout *layout, int n_rows, const int8_t *q,
-                           const float *scales, const struct panel_q8 *panel)
-{
-    pack_panel_ymm(layout, n_rows, q, scales, panel, OFFSET);
-}

@@ -101,9 +101,3 @@ void pack_tile_q8_avx2(const struct quant_layout *layout, int n_rows, const int8
 {
     pack_tile_ymm(layout, n_rows, q, scales, tile_q, tile_scales, 0);
 }
-
-void pack_panel_q8_avx2(const struct quant_layout *layout, int n_rows, const int8_t *q,
-                        const float *scales, const struct panel_q8 *panel)
-{
-    pack_panel_ymm(layout, n_rows, q, scales, panel, 0);
-}

@@ -5,7 +5,7 @@
 
 #include <immintrin.h>
 
-enum { MR = 12, NR = 32, LANES = 16, OFFSET = 128 };
+enum { MR = 12, LANES = 16, OFFSET = 128 };
 
 static inline void butterfly(__m512 *a, __m512 *b)
 {
@@ -139,11 +139,6 @@ static inline void load_transposed(const int8_t *q, size_t stride, int n_rows, _
     transpose(units);
 }
 
-static inline int clamp_rows(int n, int limit)
-{
-    return n < 0 ? 0 : n > limit ? limit : n;
-}
-
 void pack_tile_q8_avx512(const struct quant_layout *layout, int n_rows, const int8_t *q,
                          const float *scales, int8_t *tile_q, float *tile_scales)
 {
@@ -159,42 +154,5 @@ void pack_tile_q8_avx512(const struct quant_layout *layout, int n_rows, const in
     for (size_t g = 0; g < n_groups; g++) {
         for (size_t r = 0; r < MR; r++)
             tile_scales[g * MR + r] = r < (size_t)n_rows ? scales[r * n_groups + g] : 0;
-    }
-}
-
-/* Outputs [16 * half, 16 * half + 16) of the panel, [n_rows] of which exist. */
-static void pack_half(const struct quant_layout *layout, int n_rows, const int8_t *q, size_t half,
-                      const struct panel_q8 *panel)
-{
-    const size_t k_pad = layout->k_pad, group = layout->group;
-    const __m512i offset = _mm512_set1_epi8((char)OFFSET);
-    for (size_t g = 0; g < layout->n_groups; g++) {
-        __m512i sum = _mm512_setzero_si512(); /* of 128 * w */
-        for (size_t k = g * group; k < (g + 1) * group; k += 64) {
-            __m512i units[16];
-            if (n_rows == 16)
-                load_transposed(q + k, k_pad, 16, units);
-            else
-                load_transposed(q + k, k_pad, n_rows, units);
-            for (size_t u = 0; u < 16; u++) {
-                sum = _mm512_dpbusd_epi32(sum, offset, units[u]);
-                _mm512_storeu_si512(panel->w + ((k / 4 + u) * NR + half * 16) * 4, units[u]);
-            }
-        }
-        _mm512_storeu_si512(panel->start + g * NR + half * 16,
-                            _mm512_sub_epi32(_mm512_setzero_si512(), sum));
-    }
-}
-
-void pack_panel_q8_avx512(const struct quant_layout *layout, int n_rows, const int8_t *q,
-                          const float *scales, const struct panel_q8 *panel)
-{
-    const size_t n_groups = layout->n_groups;
-    pack_half(layout, clamp_rows(n_rows, 16), q, 0, panel);
-    pack_half(layout, clamp_rows(n_rows - 16, 16),
-              q + (n_rows > 16 ? 16 * (size_t)layout->k_pad : 0), 1, panel);
-    for (size_t g = 0; g < n_groups; g++) {
-        for (size_t j = 0; j < NR; j++)
-            panel->scales[g * NR + j] = j < (size_t)n_rows ? scales[j * n_groups + g] : 0;
     }
 }
