@@ -32,6 +32,8 @@ COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(WARN) -ffp-contract=off -Isrc -Iinclude
 LINK    = $(CC) $(OPT.$(BUILD)) $(LDFLAGS)
 say     = $(if $(V),@:,@echo) # make V=1 prints the commands instead
 
+FLAGS := $(CC) $(WARN) $(OPT.$(BUILD)) $(LIB_CFLAGS) $(CLI_CFLAGS) $(CFLAGS)
+
 KERNEL_DIRS := src/kernels src/kernels/c $(if $(filter x86_64,$(ARCH)),src/kernels/x86) $(if $(filter aarch64,$(ARCH)),src/kernels/arm)
 ENGINE_DIRS := src/base src/formats src/model src/text src/batch src/stream src/sweep src/answer src/plan src/engine
 LIB_SRC := $(sort $(wildcard $(addsuffix /*.c,$(ENGINE_DIRS) $(KERNEL_DIRS))))
@@ -69,7 +71,13 @@ $(B)/cli/%.o:     CFLAGS += $(CLI_CFLAGS)
 $(B)/tests/%.o:   CFLAGS += -Itests
 $(B)/bench/%.o:   CFLAGS += -Itests
 
-$(B)/%.o: %.c Makefile
+# What else decides how a file is compiled: a library that was installed since counts like a changed file.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
+FORCE:
+
+$(B)/%.o: %.c Makefile $(B)/flags
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(COMPILE) -c $< -o $@
@@ -113,6 +121,9 @@ bench-curves: $(BENCHES)  ## the rate against rows and against memory, for bench
 
 bench-plot:  ## docs/speed.svg: what bench-curves measured last, with the two bounds
 	@python3 bench/plot.py
+
+bench-bars: $(BENCHES) trawl  ## every bar that the speed is held to, as the table of docs/performance.md (an hour and a half)
+	@bench/bars.sh
 
 bench-post: $(BENCHES) trawl  ## the table of the post this project comes from, beside ours
 	@bench/post.sh
@@ -160,7 +171,7 @@ format:  ## clang-format in place
 help:  ## this list
 	@grep -hE '^[a-z][a-z_-]*:.*  ## ' $(MAKEFILE_LIST) | sed 's/:.*  ## /\t/' | expand -t 20
 
-.PHONY: all tests objects fuzzers check test demo bench bench-peer bench-airllm bench-curves bench-plot bench-post fuzz cover lint compile_commands install dist clean format help
+.PHONY: FORCE all tests objects fuzzers check test demo bench bench-peer bench-airllm bench-bars bench-curves bench-plot bench-post fuzz cover lint compile_commands install dist clean format help
 .DELETE_ON_ERROR:
 .SECONDARY:
 

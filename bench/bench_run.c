@@ -149,9 +149,11 @@ static void print_stats(const struct job *job, const struct trawl_model_info *in
            job->n_prompts, job->n_tokens, stats->prompt_tokens, stats->rows, stats->sweeps,
            plan->n_rows);
     printf(", \"seconds\": %.3f, \"seconds_compute\": %.3f, \"seconds_waiting\": %.3f, "
+           "\"seconds_unpacking\": %.3f, \"seconds_products\": %.3f, \"seconds_attention\": %.3f, "
            "\"rows_per_s\": %.2f, \"ops_per_s\": %.4g",
-           stats->seconds, stats->seconds_compute, stats->seconds_waiting,
-           (double)stats->rows / stats->seconds, operations / stats->seconds);
+           stats->seconds, stats->seconds_compute, stats->seconds_waiting, stats->seconds_unpacking,
+           stats->seconds_products, stats->seconds_attention, (double)stats->rows / stats->seconds,
+           operations / stats->seconds);
     if (job->n_first)
         printf(", \"steady_rows_per_s\": %.2f, \"steady_ops_per_s\": %.4g",
                steady_share * (double)stats->rows / steady_seconds,

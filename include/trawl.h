@@ -136,7 +136,10 @@ struct trawl_stats {
     uint64_t shared_tokens; /* prompt_tokens - rows */
     uint64_t sweeps, bytes_read;
     double seconds, seconds_compute,
-        seconds_waiting;        /* compute: a compute thread had a slice; waiting: none had */
+        seconds_waiting; /* compute: a compute thread had a slice; waiting: none had */
+    /* Of seconds_compute, the mean over the threads: weights to panels; panels times rows;
+     * attention. */
+    double seconds_unpacking, seconds_products, seconds_attention;
     double disk_seconds;        /* bytes_read at the raw rate seen in this run */
     double raw_bytes_per_s;     /* probed direct read rate of the model file */
     double bound_ratio;         /* max(disk_seconds, seconds_compute) / seconds */

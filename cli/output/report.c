@@ -75,9 +75,13 @@ void report_screen(const struct report *report, struct out *out)
                COUNT(plan->n_pinned), COUNT(plan->n_slices));
     out_format(out, "memory      %s at most, budget %s\n", MEMORY(stats->peak_memory_bytes),
                MEMORY(plan->memory_bytes));
-    out_format(out, "time        %s: %s computing, %s waiting for the disk\n",
+    double compute = stats->seconds_compute > 0 ? stats->seconds_compute / 100 : 1;
+    out_format(out,
+               "time        %s: %s computing (%.0f%% products, %.0f%% unpacking, %.0f%% attention), "
+               "%s waiting for the disk\n",
                SECONDS(stats->seconds), SECONDS(stats->seconds_compute),
-               SECONDS(stats->seconds_waiting));
+               stats->seconds_products / compute, stats->seconds_unpacking / compute,
+               stats->seconds_attention / compute, SECONDS(stats->seconds_waiting));
     out_format(out, "rate        %.1f prompt tokens/s, %s/s from disk (it gives %s/s)\n",
                per_second(prompt, stats->seconds),
                BYTES(per_second((double)stats->bytes_read, stats->seconds)),
@@ -112,6 +116,9 @@ void report_json(const struct report *report, struct out *out)
     out_key_number(out, "seconds", stats->seconds);
     out_key_number(out, "seconds_compute", stats->seconds_compute);
     out_key_number(out, "seconds_waiting", stats->seconds_waiting);
+    out_key_number(out, "seconds_unpacking", stats->seconds_unpacking);
+    out_key_number(out, "seconds_products", stats->seconds_products);
+    out_key_number(out, "seconds_attention", stats->seconds_attention);
     out_key_number(out, "disk_seconds", stats->disk_seconds);
     out_key_number(out, "prompt_tokens_per_s",
                    per_second((double)stats->prompt_tokens, stats->seconds));

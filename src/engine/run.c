@@ -369,6 +369,12 @@ static void finish_stats(struct run *run)
         stats->bytes_read = disk.bytes_read + run->sweep.embedding_bytes_read;
         stats->seconds_waiting = (double)(disk.wait_ns + run->sweep.embedding_wait_ns) * 1e-9;
         stats->seconds_compute = (double)run->sweep_ns * 1e-9 - stats->seconds_waiting;
+        stats->seconds_attention = (double)run->sweep.attention_ns * 1e-9;
+        double thread_ns = 1e-9 / stats->plan.n_threads;
+        for (int i = 0; run->sweep.scratch && i < stats->plan.n_threads; i++) {
+            stats->seconds_unpacking += (double)run->sweep.scratch[i].unpack_ns * thread_ns;
+            stats->seconds_products += (double)run->sweep.scratch[i].products_ns * thread_ns;
+        }
     }
     /* The probe is a glimpse: a run that read faster has shown the device to be faster. */
     double seen = run->sweep_ns ? (double)stats->bytes_read / ((double)run->sweep_ns * 1e-9) : 0.0;

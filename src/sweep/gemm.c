@@ -3,6 +3,7 @@
  * workers share nothing but the activations. Three layers, kept apart: unpacking (formats),
  * products (the micro-kernel and its cache blocking), and where results go. */
 
+#include "base/clock.h"
 #include "base/size.h"
 #include "sweep/steps.h"
 
@@ -274,16 +275,20 @@ static void gemm_item(void *arg, size_t item, int worker)
     uint32_t at = (uint32_t)item * job->piece; /* within the slice */
     uint32_t n = (uint32_t)min_size(job->piece, job->n - at), first = job->first + at;
     size_t n_panels = 0, up_panel = 0;
+    uint64_t begun = clock_ns();
     for (int o = 0; o < job->n_operands; o++) {
         up_panel = n_panels;
         n_panels += unpack(job, scratch, &job->operands[o], at, n, n_panels);
     }
+    scratch->unpack_ns += clock_ns() - begun;
 
     size_t mr = (size_t)sweep->shape.kernels->shape.mr, nr = (size_t)sweep->shape.kernels->shape.nr;
     size_t stride = n_panels * nr;
     for (size_t row = 0; row < sweep->active->n_rows; row += SWEEP_ROW_CHUNK) {
         size_t n_rows = min_size(SWEEP_ROW_CHUNK, sweep->active->n_rows - row);
+        begun = clock_ns();
         multiply(job, scratch, row / mr, n_rows, n_panels, stride);
+        scratch->products_ns += clock_ns() - begun;
         if (job->step->result == RESULT_SWIGLU)
             put_swiglu(job, scratch, row, n_rows, stride, up_panel * nr, first, n);
         else if (job->step->result == RESULT_READ)

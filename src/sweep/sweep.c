@@ -1,5 +1,6 @@
 #include "sweep/sweep.h"
 
+#include "base/clock.h"
 #include "base/size.h"
 #include "sweep/steps.h"
 
@@ -30,8 +31,11 @@ int sweep_run(struct sweep *sweep, const struct batch *batch, size_t from, size_
 
     for (size_t s = from; s < to; s++) {
         const struct step *step = &sweep->program->steps[s];
+        uint64_t begun = clock_ns();
         if (step_functions[step->kind](sweep, step, err) < 0)
             return -1;
+        if (step->kind == STEP_ATTENTION)
+            sweep->attention_ns += clock_ns() - begun;
         stream_poll(sweep->stream); /* reads go on while steps without weights compute */
         const char *bad = atomic_load(&sweep->bad_values);
         if (bad)

@@ -77,6 +77,8 @@ struct scratch {
     float *top;       /* logits of the best ids, [max_rows, n_top] */
     int32_t *top_ids;
     uint32_t *n_top; /* [max_rows] how many are filled */
+
+    uint64_t unpack_ns, products_ns; /* of this worker, all sweeps so far */
 };
 
 struct sweep {
@@ -127,6 +129,7 @@ struct sweep {
     void *progress_context;
 
     uint64_t embedding_bytes_read, embedding_wait_ns;
+    uint64_t attention_ns;
 };
 
 #define SWEEP_ROW_CHUNK                                                                            \
