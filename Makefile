@@ -65,6 +65,7 @@ $(B)/%_avx2.o:    ISA := -mavx2 -mfma -mf16c
 $(B)/%_avxvnni.o: ISA := -mavx2 -mfma -mf16c -mavxvnni
 $(B)/%_avx512.o:  ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c
 $(B)/%_neondot.o: ISA := -march=armv8.2-a+dotprod
+$(B)/%_neoni8mm.o: ISA := -march=armv8.2-a+dotprod+i8mm
 $(B)/cli/%.o:     CFLAGS += $(CLI_CFLAGS)
 $(B)/tests/%.o:   CFLAGS += -Itests
 $(B)/bench/%.o:   CFLAGS += -Itests
@@ -79,6 +80,10 @@ WRAP := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup aligned_al
 $(TESTS) $(TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) $(WRAP) -o $@ $^ $(LIB_LIBS)
+
+$(B)/bench/arm_counts: $(B)/bench/arm_counts.o $(LIB)
+	$(say) LINK $@
+	$(Q)$(LINK) -static -o $@ $^ -lm
 
 $(FUZZERS): $(B)/%: $(B)/%.o $(call obj,tests/support/gguf_write.c) $(LIB)
 	$(say) LINK $@
