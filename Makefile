@@ -122,6 +122,9 @@ bench-plot:  ## docs/speed.svg: what bench-curves measured last, with the two bo
 bench-post: $(BENCHES) trawl  ## the table of the post this project comes from, beside ours
 	@bench/post.sh
 
+bench-arm:  ## instructions of the ARM64 kernels, counted under qemu (a minute)
+	@bench/arm_counts.sh
+
 fuzz:  ## fuzz a parser with clang's libFuzzer: make fuzz F=gguf TIME=60
 	@$(MAKE) --no-print-directory BUILD=fuzz fuzzers
 	@mkdir -p build/fuzz/new/$(F)
@@ -165,7 +168,7 @@ format:  ## clang-format in place
 help:  ## this list
 	@grep -hE '^[a-z][a-z_-]*:.*  ## ' $(MAKEFILE_LIST) | sed 's/:.*  ## /\t/' | expand -t 20
 
-.PHONY: all tests objects fuzzers check test demo bench bench-peer bench-airllm bench-curves bench-plot bench-post fuzz cover lint compile_commands install dist clean format help
+.PHONY: all tests objects fuzzers check test demo bench bench-peer bench-airllm bench-curves bench-plot bench-post bench-arm fuzz cover lint compile_commands install dist clean format help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
