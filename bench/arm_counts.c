@@ -4,6 +4,8 @@
  *   arm_counts LEVEL gemm ROWS     rows, packed, times a panel, unpacked
  *   arm_counts LEVEL unpack TYPE   a panel
  *   arm_counts LEVEL round ROWS    rows to int8 and into tiles
+ *   arm_counts LEVEL attention N   a block of keys, packed, for N queries; heads of 128
+ *   arm_counts LEVEL values N      packing a block's values, whatever N
  *
  * All numbers are zero: no kernel's path depends on them. */
 
@@ -13,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { K = 4096, K_CHUNK = 1024 /* of sweep/gemm.c */ };
+enum { K = 4096, K_CHUNK = 1024 /* of sweep/gemm.c */, HEAD_DIM = 128 };
 
 /* Called before and after the work; the script knows it by its name. */
 __attribute__((noinline)) static void counting_mark(void)
@@ -38,6 +40,7 @@ struct work {
     float *x, *scales, *tile_scales, *c;
     uint32_t type;
     uint8_t *weights;
+    struct attention_args attention;
 };
 
 static void gemm(const struct work *work)
@@ -85,6 +88,46 @@ static void round_rows(const struct work *work)
     }
 }
 
+/* Every key has the same value, and all queries are one. */
+static void attend(const struct work *work)
+{
+    work->kernels->attention_block_q8(&work->attention);
+}
+
+static void pack_values(const struct work *work)
+{
+    const int8_t *values[ATTENTION_BLOCK];
+    for (int j = 0; j < ATTENTION_BLOCK; j++)
+        values[j] = work->q;
+    work->kernels->attention_values(values, ATTENTION_BLOCK, HEAD_DIM, (void *)work->attention.v);
+}
+
+static struct attention_args attention_new(size_t n_q)
+{
+    const float **q = allocate(n_q * sizeof *q);
+    const float *one = allocate(HEAD_DIM * sizeof *one);
+    uint8_t *to = allocate(n_q);
+    for (size_t i = 0; i < n_q; i++) {
+        q[i] = one;
+        to[i] = ATTENTION_BLOCK;
+    }
+    return (struct attention_args){
+        .n_q = n_q,
+        .head_dim = HEAD_DIM,
+        .value_dim = HEAD_DIM,
+        .q = q,
+        .k_t = allocate(HEAD_DIM * ATTENTION_BLOCK * sizeof(float)),
+        .v = allocate(HEAD_DIM * ATTENTION_BLOCK * sizeof(float)),
+        .v_scales = allocate(ATTENTION_BLOCK * sizeof(float)),
+        .from = allocate(n_q),
+        .to = to,
+        .scale = 1,
+        .m = allocate(n_q * sizeof(float)),
+        .l = allocate(n_q * sizeof(float)),
+        .out = allocate(n_q * HEAD_DIM * sizeof(float)),
+    };
+}
+
 static uint32_t type_of(const char *name)
 {
     for (uint32_t type = 0; type < TENSOR_TYPE_LIMIT; type++) {
@@ -112,6 +155,7 @@ static struct work work_new(const struct kernels *kernels, size_t n_tiles, uint3
         .c = allocate(n_tiles * mr * nr * sizeof(float)),
         .type = type,
         .weights = allocate(nr * tensor_row_bytes(tensor_type_info(type), K)),
+        .attention = attention_new(n_tiles * mr),
     };
 }
 
@@ -120,7 +164,11 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(const struct work *);
-    } works[] = {{"gemm", gemm}, {"unpack", unpack}, {"round", round_rows}};
+    } works[] = {{"gemm", gemm},
+                 {"unpack", unpack},
+                 {"round", round_rows},
+                 {"attention", attend},
+                 {"values", pack_values}};
     const struct cpu_level *level = argc == 4 ? cpu_level_find(argv[1]) : NULL;
     for (size_t i = 0; level && i < sizeof works / sizeof works[0]; i++) {
         if (strcmp(argv[2], works[i].name) != 0)
@@ -137,6 +185,7 @@ int main(int argc, char **argv)
         counting_mark();
         return 0;
     }
-    fprintf(stderr, "usage: arm_counts LEVEL gemm|round ROWS | LEVEL unpack TYPE\n");
+    fprintf(stderr,
+            "usage: arm_counts LEVEL gemm|round|attention|values ROWS | LEVEL unpack TYPE\n");
     return 2;
 }

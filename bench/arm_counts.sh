@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Instructions that each ARM64 level executes, counted under qemu-aarch64: the int8 GEMM, unpacking, rounding of activations. Counts are
-# exact and repeat on any machine; they are not times. The tables are those of docs/performance.md.
+# Instructions that each ARM64 level executes, counted under qemu-aarch64: the int8 GEMM, unpacking, rounding of activations, attention.
+# Counts are exact and repeat on any machine; they are not times. The tables are those of docs/performance.md.
 #   bench/arm_counts.sh     wants gcc-aarch64-linux-gnu and qemu-user
 set -e
 cd "$(dirname "$0")/.."
@@ -66,8 +66,11 @@ for level in neon neoni8mm; do
 done
 
 echo
-echo "Instructions an input and row, activations to int8 and into tiles: $(
-    for level in neon neoni8mm; do
-        printf '%s %s  ' "${level/%neon/neon and neondot}" "$(calc "$(count $level 'round 8') / ($inputs * 8)" %.2f)"
-    done
-)"
+echo "Other instructions:"
+echo
+echo "| | rounding and packing an activation | attention: a query, a block of 64 keys, heads of 128 | packing a rounded value |"
+echo "|---|---|---|---|"
+for level in $levels; do
+    printf '| %s | %s | %s | %s |\n' "$level" "$(calc "$(count "$level" 'round 8') / ($inputs * 8)" %.2f)" \
+        "$(calc "$(count "$level" 'attention 48') / 48" %.0f)" "$(calc "$(count "$level" 'values 8') / (64 * 128)" %.2f)"
+done

@@ -146,8 +146,12 @@
     V(attention_block_q8, neon, NEED_NEON)                                                         \
     V(max_sum_exp, neon, NEED_NEON)                                                                \
     V(gemm_q8, neondot, NEED_NEONDOT)                                                              \
+    V(attention_values, neondot, NEED_NEONDOT)                                                     \
+    V(attention_block_q8, neondot, NEED_NEONDOT)                                                   \
     V(pack_tile_q8, neoni8mm, NEED_NEONI8MM)                                                       \
-    V(gemm_q8, neoni8mm, NEED_NEONI8MM)
+    V(gemm_q8, neoni8mm, NEED_NEONI8MM)                                                            \
+    V(attention_values, neoni8mm, NEED_NEONI8MM)                                                   \
+    V(attention_block_q8, neoni8mm, NEED_NEONI8MM)
 #define DEQUANT_VARIANTS_ARCH(D)
 #else
 #define UNPACK_VARIANTS_ARCH(U)

@@ -4,22 +4,10 @@
  * exact and become floats as at the other levels: the same bits. */
 
 #include "kernels/arm/gemm_neon.h"
+#include "kernels/arm/squares.h"
 #include "kernels/kernels_list.h"
 
 enum { UNIT = 8, PAIRS = 4 /* of rows, and of outputs */ };
-
-/* The upper or lower rows of two squares side by side. */
-static inline int32x4_t upper_row(const int32x4_t squares[2])
-{
-    return vreinterpretq_s32_s64(
-        vtrn1q_s64(vreinterpretq_s64_s32(squares[0]), vreinterpretq_s64_s32(squares[1])));
-}
-
-static inline int32x4_t lower_row(const int32x4_t squares[2])
-{
-    return vreinterpretq_s32_s64(
-        vtrn2q_s64(vreinterpretq_s64_s32(squares[0]), vreinterpretq_s64_s32(squares[1])));
-}
 
 /* Loads of four vectors are one instruction, which gcc 12 cannot take apart. */
 static inline void add_group(struct gemm_group group, size_t n_inputs)
