@@ -67,6 +67,7 @@ $(B)/%_avx2.o:    ISA := -mavx2 -mfma -mf16c
 $(B)/%_avxvnni.o: ISA := -mavx2 -mfma -mf16c -mavxvnni
 $(B)/%_avx512.o:  ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c
 $(B)/%_neondot.o: ISA := -march=armv8.2-a+dotprod
+$(B)/%_neoni8mm.o: ISA := -march=armv8.2-a+dotprod+i8mm
 $(B)/cli/%.o:     CFLAGS += $(CLI_CFLAGS)
 $(B)/tests/%.o:   CFLAGS += -Itests
 $(B)/bench/%.o:   CFLAGS += -Itests
@@ -87,6 +88,10 @@ WRAP := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup aligned_al
 $(TESTS) $(TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) $(WRAP) -o $@ $^ $(LIB_LIBS)
+
+$(B)/bench/arm_counts: $(B)/bench/arm_counts.o $(LIB)
+	$(say) LINK $@
+	$(Q)$(LINK) -static -o $@ $^ -lm
 
 $(FUZZERS): $(B)/%: $(B)/%.o $(call obj,tests/support/gguf_write.c) $(LIB)
 	$(say) LINK $@
@@ -127,6 +132,9 @@ bench-bars: $(BENCHES) trawl  ## every bar that the speed is held to, as the tab
 
 bench-post: $(BENCHES) trawl  ## the table of the post this project comes from, beside ours
 	@bench/post.sh
+
+bench-arm:  ## instructions of the ARM64 kernels, counted under qemu (a minute)
+	@bench/arm_counts.sh
 
 fuzz:  ## fuzz a parser with clang's libFuzzer: make fuzz F=gguf TIME=60
 	@$(MAKE) --no-print-directory BUILD=fuzz fuzzers
@@ -171,8 +179,8 @@ format:  ## clang-format in place
 help:  ## this list
 	@grep -hE '^[a-z][a-z_-]*:.*  ## ' $(MAKEFILE_LIST) | sed 's/:.*  ## /\t/' | expand -t 20
 
-.PHONY: FORCE all tests objects fuzzers check test demo bench bench-peer bench-airllm bench-bars bench-curves bench-plot bench-post fuzz cover lint compile_commands install dist clean format help
+.PHONY: FORCE all tests objects fuzzers check test demo bench bench-peer bench-airllm bench-arm bench-bars bench-curves bench-plot bench-post fuzz cover lint compile_commands install dist clean format help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(TEST_SRC) $(TOOL_SRC) $(FUZZ_SRC) $(BENCH_SRC)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(TEST_SRC) $(TOOL_SRC) $(FUZZ_SRC) $(BENCH_SRC) bench/arm_counts.c))

@@ -94,14 +94,15 @@ static const struct peak peaks[] = {
     "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14"
 
 #define LOOP(body)                                                                                 \
-    __asm__ volatile(".arch armv8.2-a+dotprod\n1:\n\t" body "subs %[n], %[n], #1\n\tb.ne 1b"       \
+    __asm__ volatile(".arch armv8.2-a+dotprod+i8mm\n1:\n\t" body "subs %[n], %[n], #1\n\tb.ne 1b"  \
                      : [n] "+r"(n)                                                                 \
                      :                                                                             \
                      : "cc", VECTOR_REGISTERS)
 
-#define DOT_V(r)  "sdot v" #r ".4s, v12.16b, v13.16b\n\t"
-#define FMA_V(r)  "fmla v" #r ".4s, v12.4s, v13.4s\n\t"
-#define LONG_V(r) "smull v14.8h, v12.8b, v13.8b\n\tsadalp v" #r ".4s, v14.8h\n\t"
+#define DOT_V(r)    "sdot v" #r ".4s, v12.16b, v13.16b\n\t"
+#define SQUARE_V(r) "smmla v" #r ".4s, v12.16b, v13.16b\n\t"
+#define FMA_V(r)    "fmla v" #r ".4s, v12.4s, v13.4s\n\t"
+#define LONG_V(r)   "smull v14.8h, v12.8b, v13.8b\n\tsadalp v" #r ".4s, v14.8h\n\t"
 
 static double peak_int8_neon(long n)
 {
@@ -117,6 +118,13 @@ static double peak_int8_neondot(long n)
     return ops;
 }
 
+static double peak_int8_neoni8mm(long n)
+{
+    const double ops = 12.0 * 64 * (double)n;
+    LOOP(REPEAT_12(SQUARE_V));
+    return ops;
+}
+
 static double peak_f32_neon(long n)
 {
     const double ops = 12.0 * 8 * (double)n;
@@ -127,6 +135,7 @@ static double peak_f32_neon(long n)
 static const struct peak peaks[] = {
     {"neon", NEED_NEON, peak_int8_neon, peak_f32_neon},
     {"neondot", NEED_NEONDOT, peak_int8_neondot, peak_f32_neon},
+    {"neoni8mm", NEED_NEONI8MM, peak_int8_neoni8mm, peak_f32_neon},
 };
 
 #else

@@ -82,7 +82,7 @@ levels() {
     local level p=0 f=0 wrapper=$PWD/$logs/trawl_at_level tiny=$PWD/$logs/tiny.gguf ids=$PWD/$logs/ids
     make -j"$jobs" trawl tests || return 1
     build/release/tests/tools/make_tiny "$tiny" && echo "1 2 3" >"$ids" || return 1
-    for level in c avx2 avxvnni avx512 neon neondot; do
+    for level in c avx2 avxvnni avx512 neon neondot neoni8mm; do
         if ! ./trawl score -m "$tiny" --cpu $level --ids "$ids" >/dev/null 2>&1; then
             echo "this machine has no level $level"
             continue
@@ -98,9 +98,10 @@ levels() {
     echo "$p passed, $f failed"
 }
 
-# ARM64: everything compiles; the tests that need no library but PCRE2 run under qemu.
+# ARM64: everything compiles; the tests that need no library but PCRE2 run under qemu, at every level; then, for its processors without
+# matrix products and without dot products, those of the choice of a level and of the GEMM.
 arm64() {
-    local root=$PWD/build/arm64/root run names tests="tests/unit/test_base tests/unit/test_gguf" libs="-lm -pthread" p=0 f=0 s=0
+    local root=$PWD/build/arm64/root run names cpu tests="tests/unit/test_base tests/unit/test_gguf" libs="-lm -pthread" p=0 f=0 s=0
     command -v aarch64-linux-gnu-gcc >/dev/null || { skip "no compiler for ARM64 (gcc-aarch64-linux-gnu)"; return; }
     command -v qemu-aarch64 >/dev/null || { skip "no qemu-aarch64 (qemu-user)"; return; }
     make -j"$jobs" WERROR=1 BUILD=arm64 objects || return 1
@@ -111,6 +112,7 @@ arm64() {
     else
         echo "skipped: the engine on ARM64 (libpcre2-8-0:arm64 could not be had)"
         s=1
+        libs="-static -Wl,--unresolved-symbols=ignore-all $libs" # what the tests share names it, and these do not call it
     fi
     for test in $tests; do
         run=build/arm64/$test
@@ -121,14 +123,26 @@ arm64() {
         esac
         # shellcheck disable=SC2086
         if make WERROR=1 BUILD=arm64 LIB_LIBS="$libs" "$run" &&
-            TEST_LIGHT=1 timeout 300 qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH="$root/usr/lib/aarch64-linux-gnu" \
-                "$run" $names; then
+            on_arm max neoni8mm "$run" $names; then
             p=$((p + 1))
         else
             f=$((f + 1))
         fi
     done
+    for cpu in "cortex-a76 neondot" "cortex-a72 neon"; do
+        for run in "kernels/check_floats levels" "kernels/check_quant gemm" "engine/test_run refuses_levels"; do
+            [ -x "build/arm64/tests/${run% *}" ] || continue
+            # shellcheck disable=SC2086
+            if on_arm $cpu build/arm64/tests/$run; then p=$((p + 1)); else f=$((f + 1)); fi
+        done
+    done
     echo "$p passed, $f failed, $s skipped"
+}
+
+# on_arm CPU LEVEL TEST [NAME...]: a test on one of qemu's processors, whose best level is LEVEL.
+on_arm() {
+    TEST_LIGHT=1 TEST_BEST_LEVEL=$2 timeout 300 qemu-aarch64 -cpu "$1" -L /usr/aarch64-linux-gnu \
+        -E LD_LIBRARY_PATH="$PWD/build/arm64/root/usr/lib/aarch64-linux-gnu" "${@:3}"
 }
 
 fetch_arm_pcre2() { # FOLDER: unpacked there, not installed
@@ -142,7 +156,7 @@ fetch_arm_pcre2() { # FOLDER: unpacked there, not installed
 
 # macOS: compiles, with the compiler and the headers that the pip package ziglang brings.
 macos() {
-    local zig=$PWD/build/zig headers=$PWD/build/zig/headers file bad=0
+    local zig=$PWD/build/zig headers=$PWD/build/zig/headers file isa bad=0
     if [ ! -d "$zig/ziglang" ] && ! python3 -m pip install -q --target "$zig" ziglang >/dev/null 2>&1; then
         skip "macOS (pip cannot get ziglang)"
         return
@@ -151,7 +165,10 @@ macos() {
     cp -r /usr/include/pcre2.h /usr/include/libxml2/libxml "$headers/"
     sed -i /LIBXML_ICU_ENABLED/d "$headers/libxml/xmlversion.h" # Debian's build choice
     for file in src/*/*.c src/kernels/c/*.c src/kernels/arm/*.c cli/*.c cli/*/*.c; do
-        "$zig/ziglang/zig" cc -target aarch64-macos -std=c17 -D_GNU_SOURCE -Wall -Wextra -Werror -ffp-contract=off \
+        isa=
+        case $file in *_neoni8mm.c) isa=-mcpu=apple_m1+i8mm ;; esac
+        # shellcheck disable=SC2086
+        "$zig/ziglang/zig" cc -target aarch64-macos $isa -std=c17 -D_GNU_SOURCE -Wall -Wextra -Werror -ffp-contract=off \
             -Isrc -Iinclude -I"$headers" -c "$file" -o build/zig/out.o || { echo "FAILED: $file for macOS"; bad=1; }
     done
     return $bad

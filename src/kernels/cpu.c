@@ -55,15 +55,20 @@ unsigned cpu_features(void)
 
 #if defined(__APPLE__)
 #include <sys/sysctl.h>
+
+static bool sysctl_says(const char *name)
+{
+    int has = 0;
+    size_t n_bytes = sizeof has;
+    return sysctlbyname(name, &has, &n_bytes, NULL, 0) == 0 && has;
+}
 #else
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 #endif
 
 const struct cpu_level cpu_levels[] = {
-    {"c", NEED_C},
-    {"neon", NEED_NEON},
-    {"neondot", NEED_NEONDOT},
+    {"c", NEED_C}, {"neon", NEED_NEON}, {"neondot", NEED_NEONDOT}, {"neoni8mm", NEED_NEONI8MM},
     {NULL, 0},
 };
 
@@ -71,13 +76,15 @@ unsigned cpu_features(void)
 {
     unsigned features = CPU_NEON; /* part of every ARMv8-A that runs a general operating system */
 #if defined(__APPLE__)
-    int has = 0;
-    size_t n_bytes = sizeof has;
-    if (sysctlbyname("hw.optional.arm.FEAT_DotProd", &has, &n_bytes, NULL, 0) == 0 && has)
+    if (sysctl_says("hw.optional.arm.FEAT_DotProd"))
         features |= CPU_NEON_DOT;
+    if (sysctl_says("hw.optional.arm.FEAT_I8MM"))
+        features |= CPU_NEON_I8MM;
 #else
     if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP)
         features |= CPU_NEON_DOT;
+    if (getauxval(AT_HWCAP2) & HWCAP2_I8MM)
+        features |= CPU_NEON_I8MM;
 #endif
     return features;
 }

@@ -11,9 +11,10 @@ void kernels_init(struct kernels *kernels, const struct cpu_level *level)
     memset(kernels, 0, sizeof *kernels);
     kernels->level = level;
 
-#define TAKE_SHAPE(isa, rows, outputs, added, need)                                                \
+#define TAKE_SHAPE(isa, rows, outputs, together, added, need)                                      \
     if ((allowed & (need)) == (need))                                                              \
-        kernels->shape = (struct gemm_shape){.mr = (rows), .nr = (outputs), .offset = (added)};
+        kernels->shape = (struct gemm_shape){                                                      \
+            .mr = (rows), .nr = (outputs), .unit = (together), .offset = (added)};
 #define TAKE_KERNEL(operation, isa, need)                                                          \
     if ((allowed & (need)) == (need))                                                              \
         kernels->operation = operation##_##isa;

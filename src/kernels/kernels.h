@@ -29,12 +29,13 @@ enum cpu_feature {
     CPU_AVX_VNNI = 1 << 1, /* 256-bit vpdpbusd, VEX coded: not implied by AVX512_VNNI */
     CPU_AVX512 = 1 << 2,   /* F, BW, VL, DQ */
     CPU_AVX512_VNNI = 1 << 3,
-    CPU_NEON = 1 << 4,     /* ARMv8 Advanced SIMD */
-    CPU_NEON_DOT = 1 << 5, /* SDOT */
+    CPU_NEON = 1 << 4,      /* ARMv8 Advanced SIMD */
+    CPU_NEON_DOT = 1 << 5,  /* SDOT */
+    CPU_NEON_I8MM = 1 << 6, /* SMMLA */
 };
 
 /* A level is a name and the set of features it may use: what --cpu takes. Ascending within an
- * architecture: c, avx2, avxvnni, avx512 | c, neon, neondot. */
+ * architecture: c, avx2, avxvnni, avx512 | c, neon, neondot, neoni8mm. */
 struct cpu_level {
     const char *name;
     unsigned features;
@@ -51,6 +52,7 @@ const struct cpu_level *cpu_level_best(void);
 struct gemm_shape {
     int mr;     /* rows of a tile */
     int nr;     /* outputs of a panel; divides 32 */
+    int unit;   /* neighbouring inputs that lie together in an int8 tile or panel: 4 or 8 */
     int offset; /* added to activations in a tile: 128 where products take them unsigned, else 0 */
 };
 
@@ -64,11 +66,11 @@ struct quant_layout {
 struct quant_layout quant_layout(uint32_t k);
 
 /* Packed int8 activations: tiles of mr rows; tile t at q + t * mr * k_pad and scales + t * mr *
- * n_groups. Inside a tile [k_pad/4][mr][4] bytes, the level's offset added, and scales
+ * n_groups. Inside a tile [k_pad/unit][mr][unit] bytes, the level's offset added, and scales
  * [n_groups][mr]. Rows beyond M in the last tile are zero (scale 0). Packed f32 activations
  * (--exact): tile t at x + t * mr * k, inside [k][mr]. */
 
-/* Packed weights of one panel, int8: w [k_pad/4][nr][4], scales [n_groups][nr] floats, start
+/* Packed weights of one panel, int8: w [k_pad/unit][nr][unit], scales [n_groups][nr] floats, start
  * [n_groups][nr] int32: where the level's products begin, which takes its offset back: -offset *
  * the sum of the output's weights in the group. f32: w [k][nr]. Outputs beyond N are zero. */
 

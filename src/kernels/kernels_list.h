@@ -4,22 +4,24 @@
  * (dispatch.c), the tests and the benches all expand these lists: what is not listed cannot be
  * used, what is listed cannot go untested.
  *
- *   S(isa, mr, nr, offset, need)   struct gemm_shape of a level: its pack_tile, unpack and gemm
- *                                  variants belong together
- *   V(operation, isa, need)        function operation_isa, usable when all of [need] is allowed
- *   D(type, name, isa, need)       function dequant_name_isa for tensors of [type]
- *   U(type, name, isa, need)       function unpack_name_isa, likewise */
+ *   S(isa, mr, nr, unit, offset, need)
+ *                              struct gemm_shape of a level: its pack_tile, unpack and gemm
+ *                              variants belong together
+ *   V(operation, isa, need)    function operation_isa, usable when all of [need] is allowed
+ *   D(type, name, isa, need)   function dequant_name_isa for tensors of [type]
+ *   U(type, name, isa, need)   function unpack_name_isa, likewise */
 
 #include "kernels/kernels.h"
 
-#define NEED_C       0
-#define NEED_AVX2    CPU_AVX2
-#define NEED_AVXVNNI (CPU_AVX2 | CPU_AVX_VNNI)
-#define NEED_AVX512  (CPU_AVX2 | CPU_AVX512 | CPU_AVX512_VNNI)
-#define NEED_NEON    CPU_NEON
-#define NEED_NEONDOT (CPU_NEON | CPU_NEON_DOT)
+#define NEED_C        0
+#define NEED_AVX2     CPU_AVX2
+#define NEED_AVXVNNI  (CPU_AVX2 | CPU_AVX_VNNI)
+#define NEED_AVX512   (CPU_AVX2 | CPU_AVX512 | CPU_AVX512_VNNI)
+#define NEED_NEON     CPU_NEON
+#define NEED_NEONDOT  (CPU_NEON | CPU_NEON_DOT)
+#define NEED_NEONI8MM (CPU_NEON | CPU_NEON_DOT | CPU_NEON_I8MM)
 
-#define GEMM_SHAPES_C(S) S(c, 4, 8, 0, NEED_C)
+#define GEMM_SHAPES_C(S) S(c, 4, 8, 4, 0, NEED_C)
 
 #define KERNEL_VARIANTS_C(V)                                                                       \
     V(quantize_row, c, NEED_C)                                                                     \
@@ -71,9 +73,9 @@
     UNPACK_VARIANTS_OF(U, avxvnni, NEED_AVXVNNI)                                                   \
     UNPACK_VARIANTS_OF(U, avx512, NEED_AVX512)
 #define GEMM_SHAPES_ARCH(S)                                                                        \
-    S(avx2, 6, 16, 0, NEED_AVX2)                                                                   \
-    S(avxvnni, 6, 16, 128, NEED_AVXVNNI)                                                           \
-    S(avx512, 12, 32, 128, NEED_AVX512)
+    S(avx2, 6, 16, 4, 0, NEED_AVX2)                                                                \
+    S(avxvnni, 6, 16, 4, 128, NEED_AVXVNNI)                                                        \
+    S(avx512, 12, 32, 4, 128, NEED_AVX512)
 #define KERNEL_VARIANTS_ARCH(V)                                                                    \
     V(quantize_row, avx2, NEED_AVX2)                                                               \
     V(pack_tile_q8, avx2, NEED_AVX2)                                                               \
@@ -126,8 +128,12 @@
     D(TENSOR_Q6_K, q6_k, avx512, NEED_AVX512)
 #elif defined(__aarch64__)
 /* What is not listed here the compiler vectorises well from the plain C. */
-#define UNPACK_VARIANTS_ARCH(U) UNPACK_VARIANTS_OF(U, neon, NEED_NEON)
-#define GEMM_SHAPES_ARCH(S)     S(neon, 8, 8, 0, NEED_NEON)
+#define UNPACK_VARIANTS_ARCH(U)                                                                    \
+    UNPACK_VARIANTS_OF(U, neon, NEED_NEON)                                                         \
+    UNPACK_VARIANTS_OF(U, neoni8mm, NEED_NEONI8MM)
+#define GEMM_SHAPES_ARCH(S)                                                                        \
+    S(neon, 8, 8, 4, 0, NEED_NEON)                                                                 \
+    S(neoni8mm, 8, 8, 8, 0, NEED_NEONI8MM)
 #define KERNEL_VARIANTS_ARCH(V)                                                                    \
     V(quantize_row, neon, NEED_NEON)                                                               \
     V(pack_tile_q8, neon, NEED_NEON)                                                               \
@@ -139,7 +145,13 @@
     V(attention_block, neon, NEED_NEON)                                                            \
     V(attention_block_q8, neon, NEED_NEON)                                                         \
     V(max_sum_exp, neon, NEED_NEON)                                                                \
-    V(gemm_q8, neondot, NEED_NEONDOT)
+    V(gemm_q8, neondot, NEED_NEONDOT)                                                              \
+    V(attention_values, neondot, NEED_NEONDOT)                                                     \
+    V(attention_block_q8, neondot, NEED_NEONDOT)                                                   \
+    V(pack_tile_q8, neoni8mm, NEED_NEONI8MM)                                                       \
+    V(gemm_q8, neoni8mm, NEED_NEONI8MM)                                                            \
+    V(attention_values, neoni8mm, NEED_NEONI8MM)                                                   \
+    V(attention_block_q8, neoni8mm, NEED_NEONI8MM)
 #define DEQUANT_VARIANTS_ARCH(D)
 #else
 #define UNPACK_VARIANTS_ARCH(U)

@@ -1,6 +1,7 @@
 /* Runs through the public header: the same bits whatever the memory, rows, threads, reader, order
  * and neighbours; batches that fill from a stream; stopping; dry runs. */
 
+#include "kernels/kernels.h"
 #include "support/check.h"
 #include "support/run_ids.h"
 #include "support/tiny_model.h"
@@ -282,6 +283,32 @@ TEST(refuses_sequences_that_make_no_sense)
         check_case("%s", wrong[i].text);
         CHECK_INT(run_ids(&run, &err), -1);
         CHECK_CONTAINS(err.text, wrong[i].text);
+        run_ids_deinit(&run);
+    }
+    trawl_model_close(model);
+}
+
+TEST(refuses_levels_that_the_machine_lacks)
+{
+    struct trawl_model *model = open_tiny(&(struct tiny_model){.seed = 8});
+    REQUIRE(model != NULL);
+    static const int32_t ids[] = {1, 2, 3};
+    for (const struct cpu_level *level = cpu_levels; level->name; level++) {
+        if (cpu_level_find(level->name))
+            continue;
+        struct run_ids run = {.model = model,
+                              .max_tokens = 8,
+                              .n = 1,
+                              .ids = {ids},
+                              .n_ids = {3},
+                              .readout = {.n_top = 1},
+                              .options = {.cpu = level->name}};
+        struct error err = {0};
+        check_case("%s", level->name);
+        CHECK_INT(run_ids(&run, &err), -1);
+        CHECK_CONTAINS(err.text, level->name);
+        CHECK_CONTAINS(err.text, "this machine has no such level");
+        CHECK_CONTAINS(err.text, cpu_level_best()->name);
         run_ids_deinit(&run);
     }
     trawl_model_close(model);

@@ -12,13 +12,20 @@ TEST(levels_and_table)
     CHECK(cpu_level_find("c") == &cpu_levels[0]);
     const struct cpu_level *best = cpu_level_best();
     CHECK((features & best->features) == best->features);
+    const char *known = getenv("TEST_BEST_LEVEL"); /* of an emulated machine */
+    if (known)
+        CHECK_TEXT(best->name, known);
+    for (const struct cpu_level *level = cpu_levels; level->name; level++) {
+        const bool has = (features & level->features) == level->features;
+        CHECK(cpu_level_find(level->name) == (has ? level : NULL));
+    }
     for (EACH_LEVEL(level)) {
         check_case("%s", level->name);
-        CHECK(cpu_level_find(level->name) == level);
         struct kernels kernels;
         kernels_init(&kernels, level);
         CHECK(kernels.level == level);
         CHECK(kernels.shape.mr > 0 && 32 % kernels.shape.nr == 0);
+        CHECK(kernels.shape.unit == 4 || kernels.shape.unit == 8);
         CHECK(kernels.quantize_row && kernels.pack_tile_q8);
         CHECK(kernels.gemm_q8 && kernels.gemm_f32 && kernels.rms_norm && kernels.rope_half);
         CHECK(kernels.rope_interleaved && kernels.swiglu && kernels.attention_keys);

@@ -150,14 +150,15 @@ static void operand_free(struct operand *operand)
 static void pack_panel(const struct quant_layout *layout, struct gemm_shape shape,
                        const struct operand *operand, const struct panel_q8 *panel)
 {
-    const size_t nr = (size_t)shape.nr, n_rows = (size_t)operand->n_rows;
+    const size_t nr = (size_t)shape.nr, unit = (size_t)shape.unit;
+    const size_t n_rows = (size_t)operand->n_rows;
     const size_t n_groups = layout->n_groups, group = layout->group, k_pad = layout->k_pad;
     for (size_t j = 0; j < nr; j++) {
         for (size_t g = 0; g < n_groups; g++) {
             int32_t sum = 0;
             for (size_t k = g * group; k < (g + 1) * group; k++) {
                 const int8_t q = j < n_rows ? operand->q[j * k_pad + k] : 0;
-                panel->w[(k / 4 * nr + j) * 4 + k % 4] = q;
+                panel->w[(k / unit * nr + j) * unit + k % unit] = q;
                 sum += q;
             }
             panel->scales[g * nr + j] = j < n_rows ? operand->scales[j * n_groups + g] : 0;
@@ -225,8 +226,10 @@ static void check_gemm_q8(const struct kernels *kernels, uint32_t k, int n_rows,
             for (size_t j = 0; j < nr; j++) {
                 const float expected =
                     product(&layout, &a, (int)r, &w, (int)j, 0, layout.n_groups, 0);
-                if (!CHECK(((float *)c.data)[r * ldc + j] == expected))
+                if (!CHECK(((float *)c.data)[r * ldc + j] == expected)) {
                     r = mr;
+                    break;
+                }
             }
         }
     }

@@ -23,9 +23,10 @@ enum { N_UNPACKS = sizeof unpacks / sizeof unpacks[0], MAX_NR = 32, ROW_PADDING 
 /* Panels by the instruction set that a variant is named after. */
 static struct gemm_shape shape_of(const char *isa)
 {
-#define SHAPE(name, rows, outputs, added, need)                                                    \
+#define SHAPE(name, rows, outputs, together, added, need)                                          \
     if (strcmp(isa, #name) == 0)                                                                   \
-        return (struct gemm_shape){.mr = (rows), .nr = (outputs), .offset = (added)};
+        return (struct gemm_shape){                                                                \
+            .mr = (rows), .nr = (outputs), .unit = (together), .offset = (added)};
     GEMM_SHAPES(SHAPE)
 #undef SHAPE
     abort();
@@ -93,9 +94,10 @@ static void panel_free(struct panel_buffers *buffers)
     guarded_free(&buffers->start);
 }
 
-static int8_t weight_at(const struct panel_q8 *panel, size_t nr, size_t row, size_t k)
+static int8_t weight_at(const struct panel_q8 *panel, struct gemm_shape shape, size_t row, size_t k)
 {
-    return panel->w[(k / 4 * nr + row) * 4 + k % 4];
+    const size_t nr = (size_t)shape.nr, unit = (size_t)shape.unit;
+    return panel->w[(k / unit * nr + row) * unit + k % unit];
 }
 
 /* Rows of [k] weights of [type] as a variant's panel against those of the plain C one, whose panels
@@ -104,8 +106,8 @@ static void check_unpack(const struct unpack_variant *v, const struct unpack_var
                          uint32_t k, int n_rows, enum kind kind, struct rng *rng)
 {
     const struct quant_layout layout = quant_layout(k);
-    const struct gemm_shape shape = shape_of(v->isa);
-    const size_t nr = (size_t)shape.nr, plain_nr = (size_t)shape_of("c").nr;
+    const struct gemm_shape shape = shape_of(v->isa), plain_shape = shape_of("c");
+    const size_t nr = (size_t)shape.nr, plain_nr = (size_t)plain_shape.nr;
     const size_t used = tensor_row_bytes(tensor_type_info(v->type), k);
     const size_t row_bytes = used + ROW_PADDING;
     const size_t n_bytes = n_rows ? ((size_t)n_rows - 1) * row_bytes + used : 0;
@@ -125,8 +127,8 @@ static void check_unpack(const struct unpack_variant *v, const struct unpack_var
             for (size_t g = 0; g < layout.n_groups; g++) {
                 int32_t sum = 0;
                 for (size_t i = g * layout.group; i < (g + 1) * layout.group; i++) {
-                    const int8_t q = weight_at(&got.panel, nr, first + r, i);
-                    equal &= q == weight_at(&expected.panel, plain_nr, r, i);
+                    const int8_t q = weight_at(&got.panel, shape, first + r, i);
+                    equal &= q == weight_at(&expected.panel, plain_shape, r, i);
                     sum += q;
                 }
                 const size_t at = g * nr + first + r;
@@ -253,7 +255,7 @@ TEST(unpack_is_a_rotation)
                 for (size_t j = 0; j < 64; j++)
                     sum += x[i / 64 * 64 + j] * (__builtin_popcountll(i % 64 & j) % 2 ? -1.0 : 1.0);
                 const float scale = to.panel.scales[i / 256 * nr + r];
-                CHECK_NEAR(weight_at(&to.panel, nr, r, i) * scale, sum / 8, 0.6 * scale);
+                CHECK_NEAR(weight_at(&to.panel, shape_of("c"), r, i) * scale, sum / 8, 0.6 * scale);
             }
         }
         free(data);

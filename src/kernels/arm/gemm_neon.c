@@ -1,72 +1,61 @@
-/* GEMM micro-kernels for NEON without dot product: a tile of 8 rows x a panel of 8 outputs.
+/* GEMM micro-kernels for NEON without dot product.
  *
  * A product of bytes is at most 127 * 127, so the 16-bit products of one widening multiply are
  * exact; pairs of them are added into 32-bit lanes at once. A lane then holds half of an output's
  * sum: pairs of lanes are added at the end of a group. */
 
+#include "kernels/arm/gemm_neon.h"
 #include "kernels/kernels_list.h"
 
-#include <arm_neon.h>
-#include <string.h>
+enum { UNIT = 4, PASS = 4 /* rows at a time: 16 accumulators */ };
 
-enum { MR = 8, NR = 8, LANES = 4, PASS = 4 /* rows at a time: 16 accumulators */ };
-
-/* gcc 12 leaves arrays of accumulators in memory unless every loop over them is unrolled early. */
-#define UNROLL _Pragma("GCC unroll 8")
-
-static inline int8x16_t broadcast_4_bytes(const int8_t *bytes)
-{
-    int32_t all;
-    memcpy(&all, bytes, sizeof all);
-    return vreinterpretq_s8_s32(vdupq_n_s32(all));
-}
-
-/* sums[r][h]: outputs 4h .. 4h + 3 of row r over the steps of one group, for PASS rows. */
-static inline void add_group(const int8_t *a, const int8_t *w, size_t steps,
-                             int32x4_t sums[PASS][2])
+/* sums[r][h]: outputs 4h .. 4h + 3 of row r of a group, for PASS rows from [a] on. */
+static inline void add_rows(const int8_t *a, const int8_t *w, size_t n_inputs,
+                            int32x4_t sums[PASS][2])
 {
     int32x4_t halves[PASS][4]; /* lanes (2i, 2i + 1) of vector v: output 2v + i */
     for (int r = 0; r < PASS; r++) {
         for (int v = 0; v < 4; v++)
             halves[r][v] = vdupq_n_s32(0);
     }
-    for (size_t s = 0; s < steps; s++, a += MR * 4, w += NR * 4) {
-        const int8x16_t w0 = vld1q_s8(w), w1 = vld1q_s8(w + 16);
+    const int8_t *end = w + n_inputs * NR;
+    do {
+        const int8x16x2_t outputs = vld1q_s8_x2(w);
+        const int8x16_t w0 = outputs.val[0], w1 = outputs.val[1];
+        const int32x4x4_t rows = vld4q_dup_s32((const int32_t *)(const void *)a);
+        UNROLL
         for (int r = 0; r < PASS; r++) {
-            const int8x16_t in = broadcast_4_bytes(a + r * 4);
+            const int8x16_t in = vreinterpretq_s8_s32(rows.val[r]);
             halves[r][0] = vpadalq_s16(halves[r][0], vmull_s8(vget_low_s8(w0), vget_low_s8(in)));
             halves[r][1] = vpadalq_s16(halves[r][1], vmull_high_s8(w0, in));
             halves[r][2] = vpadalq_s16(halves[r][2], vmull_s8(vget_low_s8(w1), vget_low_s8(in)));
             halves[r][3] = vpadalq_s16(halves[r][3], vmull_high_s8(w1, in));
         }
-    }
+        a += MR * UNIT;
+        w += NR * UNIT;
+    } while (w != end);
     for (int r = 0; r < PASS; r++) {
         sums[r][0] = vpaddq_s32(halves[r][0], halves[r][1]);
         sums[r][1] = vpaddq_s32(halves[r][2], halves[r][3]);
     }
 }
 
+static inline void add_group(struct gemm_group group, size_t n_inputs)
+{
+    const struct gemm_scales scales = load_scales(&group);
+    UNROLL
+    for (int pass = 0; pass < MR; pass += PASS) {
+        int32x4_t sums[PASS][2];
+        add_rows(group.a + pass * UNIT, group.w, n_inputs, sums);
+        UNROLL
+        for (int r = 0; r < PASS; r++)
+            add_row(&group, &scales, pass + r, sums[r][0], sums[r][1]);
+    }
+}
+
 void gemm_q8_neon(const struct gemm_q8_args *args)
 {
-    const size_t group = args->layout->group;
-    for (size_t g = args->g0; g < args->g1; g++) {
-        const bool first = args->first && g == args->g0;
-        const float *w_scales = args->panel.scales + g * NR;
-        for (size_t pass = 0; pass < MR; pass += PASS) {
-            int32x4_t sums[PASS][2];
-            add_group(args->a + g * group * MR + pass * 4, args->panel.w + g * group * NR,
-                      group / 4, sums);
-            for (size_t r = 0; r < PASS; r++) {
-                float *c = args->c + (pass + r) * args->ldc;
-                const float a_scale = args->a_scales[g * MR + pass + r];
-                for (size_t h = 0; h < 2; h++) {
-                    const float32x4_t scale = vmulq_n_f32(vld1q_f32(w_scales + h * LANES), a_scale);
-                    const float32x4_t from = first ? vdupq_n_f32(0) : vld1q_f32(c + h * LANES);
-                    vst1q_f32(c + h * LANES, vfmaq_f32(from, vcvtq_f32_s32(sums[r][h]), scale));
-                }
-            }
-        }
-    }
+    each_group(args, add_group);
 }
 
 void gemm_f32_neon(const struct gemm_f32_args *args)

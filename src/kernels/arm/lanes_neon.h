@@ -44,17 +44,17 @@ static inline lanes lanes_or(lanes a, lanes b)
 
 static inline lanes lanes_shift_left(lanes a, unsigned n)
 {
-    return vshlq_s32(a, vdupq_n_s32((int32_t)n));
+    return a << n;
 }
 
 static inline lanes lanes_shift_right(lanes a, unsigned n)
 {
-    return vreinterpretq_s32_u32(vshlq_u32(BITS(a), vdupq_n_s32(-(int32_t)n)));
+    return vreinterpretq_s32_u32(BITS(a) >> n);
 }
 
 static inline lanes lanes_shift_right_signed(lanes a, unsigned n)
 {
-    return vshlq_s32(a, vdupq_n_s32(-(int32_t)n));
+    return a >> n;
 }
 
 static inline lanes lanes_add_8(lanes a, lanes b)
@@ -111,30 +111,31 @@ static inline lanes lanes_scale_16(lanes a, lanes b)
 /* The stage between a lane's words: (low + high, low - high), of their bytes or of the words. */
 static inline lanes lanes_halves_8(lanes a)
 {
-    const lanes other = vreinterpretq_s32_s16(vrev32q_s16(WORDS(a)));
-    return vbslq_s32(vdupq_n_u32(0xffff0000), lanes_sub_8(other, a), lanes_add_8(a, other));
+    const int8x16_t low = vreinterpretq_s8_s16(vtrn1q_s16(WORDS(a), WORDS(a)));
+    const int8x16_t high = vreinterpretq_s8_s16(vtrn2q_s16(WORDS(a), WORDS(a)));
+    const int8x16_t signs = BYTES(vdupq_n_s32((int32_t)0xffff0101));
+    return vreinterpretq_s32_s8(vmlaq_s8(low, high, signs));
 }
 
 static inline lanes lanes_halves_16(lanes a)
 {
-    const lanes other = vreinterpretq_s32_s16(vrev32q_s16(WORDS(a)));
-    return vbslq_s32(vdupq_n_u32(0xffff0000), lanes_sub_16(other, a), lanes_add_16(a, other));
+    const int16x8_t low = vtrn1q_s16(WORDS(a), WORDS(a)), high = vtrn2q_s16(WORDS(a), WORDS(a));
+    return vreinterpretq_s32_s16(vmlaq_s16(low, high, WORDS(vdupq_n_s32((int32_t)0xffff0001))));
 }
 
 /* The stage between the bytes of words, signed, widened and times [unit], a power of two. */
 static inline void lanes_widen(lanes a, int unit, lanes *sum, lanes *difference)
 {
-    const int16x8_t scale = vdupq_n_s16((int16_t)unit);
-    const int16x8_t low = vshrq_n_s16(vshlq_n_s16(WORDS(a), 8), 8), high = vshrq_n_s16(WORDS(a), 8);
-    *sum = vreinterpretq_s32_s16(vmulq_s16(vaddq_s16(low, high), scale));
-    *difference = vreinterpretq_s32_s16(vmulq_s16(vsubq_s16(low, high), scale));
+    const int16x8_t high = vshrq_n_s16(WORDS(a), 8);
+    const int16x8_t both = vpaddlq_s8(BYTES(a)) << __builtin_ctz((unsigned)unit);
+    *sum = vreinterpretq_s32_s16(both);
+    *difference = vreinterpretq_s32_s16(vmlsq_n_s16(both, high, (int16_t)(2 * unit)));
 }
 
 /* The low bytes of the words of both: a's at even places, b's at odd ones. */
 static inline lanes lanes_merge(lanes a, lanes b)
 {
-    const int16x8_t upper = vshlq_n_s16(WORDS(b), 8);
-    return vreinterpretq_s32_s16(vbslq_s16(vdupq_n_u16(255), WORDS(a), upper));
+    return vreinterpretq_s32_s16(vsliq_n_s16(WORDS(a), WORDS(b), 8));
 }
 
 /* The low bytes of four, in this order. */
