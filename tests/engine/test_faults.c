@@ -117,9 +117,7 @@ TEST(a_read_finds_the_end)
               ERROR_NONE); /* while opening it may be a damaged file as well */
 }
 
-/* ---- A file that changes
- * --------------------------------------------------------------------------------------------------
- */
+/* A file that changes. */
 
 enum change { TRUNCATED, EMPTIED, DELETED, REWRITTEN, REPLACED };
 
@@ -188,9 +186,7 @@ TEST(a_file_changes_while_it_is_read)
         }
 }
 
-/* ---- A file that lies
- * -----------------------------------------------------------------------------------------------------
- */
+/* A file that lies. */
 
 struct image {
     uint8_t *bytes;
@@ -407,9 +403,7 @@ TEST(flipped_bytes_never_crash)
     free(image.bytes);
 }
 
-/* ---- Adapters
- * -------------------------------------------------------------------------------------------------------------
- */
+/* Adapters. */
 
 TEST(adapters_that_do_not_fit)
 {
