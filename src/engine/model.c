@@ -18,7 +18,7 @@ static int open_all(struct trawl_model *model, const struct trawl_model_options 
                     options->path);
     model->tokenizer = tokenizer_open(model->gguf, &model->memory, err);
     if (!model->tokenizer)
-        return fail_context(err, "%s", options->path);
+        return -1;
     if (options->vocabulary_only)
         return 0;
     if (gguf_n_tensors(model->gguf) == 0)

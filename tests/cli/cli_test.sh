@@ -122,6 +122,9 @@ ok "no model" says 2 'make demo' grep q
 ok "no such model file" says 2 'nowhere.gguf' grep -m nowhere.gguf q
 ok "no such model name" says 2 'no such model' grep -m nobody q
 ok "not a model" says 2 'trawl:' grep -m "$TRAWL" q
+sed 's/tokenizer.ggml.model/tokenizer.ggml.modem/' "$MODEL" >odd.gguf
+ok "a model without a tokenizer" says 2 'tokenizer.ggml.model: missing' tokenize -m odd.gguf
+ok "its name once" bash -c '[ $(grep -o odd.gguf err | wc -l) = 1 ]'
 ok "bad size" says 2 'not a size' grep -m "$MODEL" --memory lots q
 ok "bad unit" says 2 'not one of: line paragraph file' grep -m "$MODEL" --unit word q
 ok "bad template" says 2 'not one of' grep -m "$MODEL" --template nonsense q

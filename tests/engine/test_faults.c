@@ -232,6 +232,8 @@ static const char *outcome(const char *adapter, float scale)
                           &run, &err);
     run_ids_deinit(&run);
     CHECK((rc < 0) == (err.text[0] != '\0'));
+    const char *name = strstr(err.text, model_path());
+    CHECK(name == NULL || strstr(name + 1, model_path()) == NULL);
     return err.text;
 }
 
