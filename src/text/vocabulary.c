@@ -31,6 +31,10 @@ static const char *const end_names[] = {
     "<|call|>",
     "[EOS]",
     "<|eot|>",
+    "<eos>",
+    "<turn|>",
+    "<|tool_response>",
+    "[e~[",
 };
 
 /* Fill-in-the-middle marks of code models, and what opens and closes a thought or a tool call in a
