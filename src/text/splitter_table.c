@@ -5,9 +5,8 @@
 /* The ways of cutting text that models were trained with: facts from the tokenizer files of the
  * models, under the names that tokenizer.ggml.pre gives them. Written as the models have them,
  * where they are known, with three changes of form only: "\s+$" tests every position of a long run
- * of spaces to the end of the run,
- * "\d{1,3}(?=(?:\d{3})*\b)" every position of a long number, and an intersection of classes is no
- * syntax of PCRE2. */
+ * of spaces to the end of the run, "\d{1,3}(?=(?:\d{3})*\b)" every position of a long number, and
+ * an intersection of classes is no syntax of PCRE2. */
 
 #define CONTRACTION "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 #define LINE_ENDS   "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
