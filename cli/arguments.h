@@ -1,9 +1,8 @@
 #ifndef ARGUMENTS_H
 #define ARGUMENTS_H
 /* The command line of one command, taken apart by the table of options.h in the GNU way: options
- * and operands may be mixed,
- * `--name=value` and `--name value`, letters bundled (-nH), arguments attached (-A3), `--` ends the
- * options, long names may be shortened while they stay unique. */
+ * and operands may be mixed, `--name=value` and `--name value`, letters bundled (-nH), arguments
+ * attached (-A3), `--` ends the options, long names may be shortened while they stay unique. */
 
 #include "base/error.h"
 #include "options.h"

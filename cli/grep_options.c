@@ -10,9 +10,10 @@
 /* What several options say together, until defaults are known. */
 struct given {
     bool unit, count, show_text, recursive;
-    int list;     /* -l: 1, -L: -1 */
-    int filename; /* -H: 1, -h: -1 */
-    int color;    /* position in the choices: auto, always, never */
+    bool text_is_a; /* --text, with no -a or -I behind it: where it is no text of files, it is -a */
+    int list;       /* -l: 1, -L: -1 */
+    int filename;   /* -H: 1, -h: -1 */
+    int color;      /* position in the choices: auto, always, never */
     int64_t context;
 };
 
@@ -114,6 +115,7 @@ static int read_input(struct grep_options *options, struct given *given,
     case OPTION_SKIP_BINARY:
         source->binary = use->row->id == OPTION_TEXT;
         options->text.silent_binary = !source->binary;
+        given->text_is_a = false;
         return 0;
     case OPTION_RAW:
         source->raw = true;
@@ -169,7 +171,7 @@ static int read_one(struct grep_options *options, struct given *given, const str
         options->line_buffered = true;
         return 0;
     case OPTION_SHOW_TEXT:
-        given->show_text = true;
+        given->show_text = given->text_is_a = true;
         return 0;
     case OPTION_PROBABILITIES:
         text->probabilities = true;
@@ -217,7 +219,7 @@ static void choose_defaults(struct grep_options *options, const struct given *gi
     text->unit = options->source.unit;
     if (given->show_text && text->unit == UNIT_FILE)
         text->show_text = true;
-    else if (given->show_text)
+    else if (given->text_is_a)
         options->source.binary = true;
     text->with_filename =
         given->filename ? given->filename > 0 : any_directory || walk->n_operands > 1;

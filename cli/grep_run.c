@@ -12,7 +12,7 @@
 #define KEPT_SHARE     4  /* what sinks keep until later */
 #define SAMPLE_SHARE   2  /* what --sample has drawn, to be in flight later */
 
-/* ---- Opening ---- */
+/* Opening. */
 
 static struct sink *make_sink(struct grep_run *run, struct error *err)
 {
@@ -85,7 +85,7 @@ static int planned(void *context, const struct trawl_plan *plan, struct error *e
                                : 0;
 }
 
-/* ---- Documents on their way ---- */
+/* Documents on their way. */
 
 /* Takes [item], the end of a file. */
 static int end_file(struct grep_run *run, struct item *item, struct error *err)

@@ -1,7 +1,8 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
-/* The one table of commands and options. The parser (arguments.c), --help and the man page (help.c)
- * and the shell completions (completions.c) are all made from it. Everything here is constant. */
+/* The one table of commands and options. The parser (arguments.c), --help and the man page
+ * (cmd_help.c) and the shell completions (cmd_completions.c) are all made from it. Everything here
+ * is constant. */
 
 #include <stdbool.h>
 #include <stddef.h>

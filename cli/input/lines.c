@@ -100,6 +100,19 @@ int lines_next(struct lines *lines, struct line *line, struct error *err)
     }
 }
 
+int lines_skip(struct lines *lines, struct error *err)
+{
+    for (;;) {
+        char *start = lines->buffer + lines->start;
+        size_t held = lines->end - lines->start;
+        char *end = held > 0 ? memchr(start, lines->end_byte, held) : NULL;
+        lines->start = end ? lines->start + (size_t)(end - start) + 1 : lines->end;
+        int status = end ? 0 : fill(lines, err);
+        if (status <= 0)
+            return status;
+    }
+}
+
 int lines_rest(struct lines *lines, struct line *rest, struct error *err)
 {
     int status;

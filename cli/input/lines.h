@@ -14,7 +14,7 @@
 struct lines {
     int fd; /* owned; -1: everything is in the buffer */
     char end_byte;
-    size_t most_bytes; /* a longer line, or rest, is refused */
+    size_t most_bytes; /* a longer line, or rest, is refused: ERROR_LIMIT */
     char *buffer;      /* owned */
     size_t start, end, capacity;
     bool at_end; /* nothing more will come from fd */
@@ -35,6 +35,9 @@ int lines_read_head(struct lines *lines, struct error *err) MUST_CHECK;
 
 /* 1: [line] filled; 0: no more; -1. A last line without an end is a line. */
 int lines_next(struct lines *lines, struct line *line, struct error *err) MUST_CHECK;
+
+/* Goes past the line that lines_next would give, however long it is. */
+int lines_skip(struct lines *lines, struct error *err) MUST_CHECK;
 
 /* All that is left, as one text in the buffer. */
 int lines_rest(struct lines *lines, struct line *rest, struct error *err) MUST_CHECK;

@@ -18,7 +18,8 @@ struct source {
     struct input_file *file; /* the open one, NULL between files */
     struct lines lines;
     struct bytes paragraph;
-    uint64_t line; /* lines of the file read so far */
+    uint64_t line;  /* lines of the file read so far */
+    uint64_t first; /* line of the document that is being read */
     bool file_ended;
     uint64_t serial;
     bool is_sample;       /* the documents are those of [sample] */
@@ -57,14 +58,19 @@ void source_free(struct source *source)
     free(source);
 }
 
-/* Records what failed with the open file and ends it. Only lack of memory for the words is fatal.
- */
-static int give_up(struct source *source, const char *why, struct error *err)
+/* Records what failed with the open file. Only lack of memory for the words is fatal. */
+static int note_trouble(struct source *source, const char *why, struct error *err)
 {
     free(source->file->trouble);
     source->file->trouble = strdup(why);
-    source->file_ended = true;
     return source->file->trouble ? 0 : fail_memory(err, strlen(why), "a message");
+}
+
+/* The same, and ends the file. */
+static int give_up(struct source *source, const char *why, struct error *err)
+{
+    source->file_ended = true;
+    return note_trouble(source, why, err);
 }
 
 static int give_up_for(struct source *source, const struct error *trouble, struct error *err)
@@ -197,14 +203,16 @@ static bool is_blank(const struct line *line)
 static int next_paragraph(struct source *source, struct item **item, struct error *err)
 {
     struct line line;
-    uint64_t first = 0;
+    bool begun = false;
     int status;
     bytes_clear(&source->paragraph);
+    source->first = source->line + 1;
     while ((status = lines_next(&source->lines, &line, err)) > 0) {
         source->line++;
         if (is_blank(&line)) {
-            if (first)
+            if (begun)
                 break;
+            source->first = source->line + 1;
             continue;
         }
         if (source->paragraph.n_bytes + line.n_bytes > source->options.most_bytes)
@@ -212,15 +220,15 @@ static int next_paragraph(struct source *source, struct item **item, struct erro
                 err, ERROR_LIMIT,
                 "a paragraph of more than %.1f MiB, the most that this --memory leaves for one",
                 (double)source->options.most_bytes / (1 << 20));
-        if ((first && bytes_append(&source->paragraph, &source->lines.end_byte, 1, err) < 0) ||
+        if ((begun && bytes_append(&source->paragraph, &source->lines.end_byte, 1, err) < 0) ||
             bytes_append(&source->paragraph, line.text, line.n_bytes, err) < 0)
             return -1;
-        first = first ? first : source->line;
+        begun = true;
     }
-    if (status < 0 || !first)
+    if (status < 0 || !begun)
         return status < 0 ? -1 : 0;
-    return copy_document(source, source->paragraph.data, source->paragraph.n_bytes, first, item,
-                         err);
+    return copy_document(source, source->paragraph.data, source->paragraph.n_bytes, source->first,
+                         item, err);
 }
 
 /* The next document of the open file. 1, 0 at its end, -1. */
@@ -243,11 +251,43 @@ static int next_document(struct source *source, struct item **item, struct error
             n_bytes--;
         return make_document(source, text, n_bytes, 1, item, err);
     default:
+        source->first = source->line + 1;
         status = lines_next(&source->lines, &line, err);
         if (status <= 0)
             return status;
         return copy_document(source, line.text, line.n_bytes, ++source->line, item, err);
     }
+}
+
+/* Goes past a document that is longer than there is room for. 0, or -1 and the file is at its end.
+ */
+static int skip_document(struct source *source, struct error *trouble)
+{
+    struct line line;
+    if (source->options.unit == UNIT_LINE) {
+        source->line++;
+        return lines_skip(&source->lines, trouble);
+    }
+    for (;;) {
+        struct error ignored;
+        int status = lines_next(&source->lines, &line, &ignored);
+        source->line += status != 0;
+        if (status < 0 && lines_skip(&source->lines, trouble) < 0)
+            return -1;
+        if (status == 0 || (status > 0 && is_blank(&line)))
+            return 0;
+    }
+}
+
+/* What failed is told with the file's end; of a file of lines or paragraphs the others are read. */
+static int get_over(struct source *source, struct error *trouble, struct error *err)
+{
+    if (trouble->kind != ERROR_LIMIT || source->options.unit == UNIT_FILE)
+        return give_up_for(source, trouble, err);
+    fail_context(trouble, "line %llu", (unsigned long long)source->first);
+    if (note_trouble(source, trouble->text, err) < 0)
+        return -1;
+    return skip_document(source, trouble) < 0 ? give_up_for(source, trouble, err) : 0;
 }
 
 /* The end of the open file, which is closed. */
@@ -272,12 +312,14 @@ static int read_next(struct source *source, struct item **item, struct error *er
         if (open_file(source, &entry, err) < 0)
             return -1;
     }
-    if (!source->file_ended && !source->file->stop) {
+    while (!source->file_ended && !source->file->stop) {
         struct error trouble = {0};
         int status = next_document(source, item, &trouble);
         if (status > 0)
             return 1;
-        if (status < 0 && give_up_for(source, &trouble, err) < 0)
+        if (status == 0)
+            break;
+        if (get_over(source, &trouble, err) < 0)
             return -1;
     }
     return make_end(source, item, err);

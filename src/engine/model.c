@@ -18,7 +18,7 @@ static int open_all(struct trawl_model *model, const struct trawl_model_options 
                     options->path);
     model->tokenizer = tokenizer_open(model->gguf, &model->memory, err);
     if (!model->tokenizer)
-        return fail_context(err, "%s", options->path);
+        return -1;
     if (options->vocabulary_only)
         return 0;
     if (gguf_n_tensors(model->gguf) == 0)
@@ -66,18 +66,34 @@ uint64_t model_resident_bytes(const struct trawl_model *model)
            model->network.resident_bytes;
 }
 
-int model_template(const struct trawl_model *model, const char *name, const struct template **out,
-                   struct error *err)
+static int read_template(const struct trawl_model *model, struct template_source *source,
+                         struct error *err)
 {
-    if (name)
-        return template_find(name, out, err);
     struct gguf_text jinja = {NULL, 0};
     if (gguf_get_text(model->gguf, "tokenizer.chat_template", &jinja, err) < 0)
         return -1;
-    struct template_source source = {.jinja = jinja.data, .n_bytes = jinja.n_bytes};
+    *source = (struct template_source){.jinja = jinja.data, .n_bytes = jinja.n_bytes};
+    return 0;
+}
+
+int model_template(const struct trawl_model *model, const char *name, const struct template **out,
+                   struct error *err)
+{
+    struct template_source source;
+    if (name)
+        return template_find(name, out, err);
+    if (read_template(model, &source, err) < 0)
+        return -1;
     if (template_recognise(&source, out, err) < 0)
         return fail_context(err, "%s", gguf_path(model->gguf));
     return 0;
+}
+
+bool model_template_writes_bos(const struct trawl_model *model)
+{
+    struct template_source source;
+    struct error ignored;
+    return read_template(model, &source, &ignored) == 0 && template_writes_bos(&source);
 }
 
 static void count_type(struct trawl_model_info *info, const struct tensor *tensor)

@@ -24,4 +24,7 @@ uint64_t model_resident_bytes(const struct trawl_model *model);
 int model_template(const struct trawl_model *model, const char *name, const struct template **out,
                    struct error *err) MUST_CHECK;
 
+/* Whether the template in the file begins with BOS. */
+bool model_template_writes_bos(const struct trawl_model *model);
+
 #endif

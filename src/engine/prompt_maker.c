@@ -23,6 +23,10 @@ int prompt_maker_open(struct prompt_maker *maker, const struct trawl_model *mode
     maker->options = options;
     if (model_template(model, options->template_name, &maker->template, err) < 0)
         return -1;
+    maker->bos = !options->template_name && model_template_writes_bos(model);
+    const char *eos = tokenizer_token_text(
+        model->tokenizer, tokenizer_role(model->tokenizer, TOKEN_EOS), &maker->rendered.n_eos);
+    maker->rendered.eos = maker->rendered.n_eos > 0 ? eos : NULL;
 
     /* What every prompt adds to its document: the longest question decides. */
     size_t added = 0;
@@ -152,7 +156,10 @@ int prompt_maker_render(struct prompt_maker *maker, uint32_t window, uint32_t qu
         {MESSAGE_SYSTEM, system_text, sizeof system_text - 1},
         {MESSAGE_USER, maker->message.data, maker->message.n_bytes},
     };
-    return template_render(maker->template, messages, 2, true, &maker->rendered, err);
+    if (template_render(maker->template, messages, 2, true, &maker->rendered, err) < 0)
+        return -1;
+    maker->rendered.bos |= maker->bos;
+    return 0;
 }
 
 int prompt_maker_tokens(struct prompt_maker *maker, uint32_t window, uint32_t question,

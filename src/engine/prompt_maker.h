@@ -11,6 +11,7 @@ struct prompt_maker {
     const struct trawl_model *model;
     const struct trawl_ask_options *options;
     const struct template *template;
+    bool bos;               /* the model's own template begins with BOS */
     uint32_t window_tokens; /* of a document sent at once */
     uint32_t max_tokens;    /* of any prompt */
 

@@ -14,9 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Setting up
- * --------------------------------------------------------------------------------------------------------
- */
+/* Setting up. */
 
 /* Kernels and reader by name, or the best that this machine has. */
 static int choose_machinery(struct prepared_run *run, struct error *err)
@@ -91,9 +89,7 @@ int trawl_plan(const struct trawl_model *model, const struct trawl_run_options *
     return rc;
 }
 
-/* ---- The run
- * -------------------------------------------------------------------------------------------------------------
- */
+/* The run. */
 
 struct run {
     struct prepared_run *prepared;

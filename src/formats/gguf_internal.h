@@ -34,8 +34,7 @@ struct gguf {
     struct arena arena; /* keys, texts, arrays, tensor names */
 };
 
-/* ---- gguf_cursor.c: reads a header front to back, past the page cache, and never beyond its
- * bounds ---- */
+/* gguf_cursor.c: reads a header front to back, past the page cache, and never beyond its bounds. */
 
 struct gguf_cursor {
     const struct file *file;
@@ -66,7 +65,7 @@ int gguf_take_count(struct gguf_cursor *cursor, uint64_t *out, const char *what,
 int gguf_take_text(struct gguf_cursor *cursor, struct arena *arena, struct gguf_text *out,
                    const char *what, struct error *err) MUST_CHECK;
 
-/* ---- gguf_parse.c ---- */
+/* gguf_parse.c */
 
 /* What the split.* keys say; count 0 or 1 for a model in one file. */
 struct gguf_split {
@@ -83,7 +82,7 @@ int gguf_parse_part(struct gguf *gguf, int file, struct gguf_split *split,
  * tensors. */
 int gguf_index_tensors(struct gguf *gguf, struct error *err) MUST_CHECK;
 
-/* ---- gguf_find.c ---- */
+/* gguf_find.c */
 
 /* gguf_find and gguf_get_u32 over sorted entries that are not (yet) the model's; [path] is for the
  * error. */

@@ -1,8 +1,13 @@
-/* One GGUF header -> metadata and tensors. Layout (little endian), n being 32 bits in version 1 and
- * 64 bits later: "GGUF"  u32 version  n n_tensors  n n_entries entry:  text key, u32 type, value
- * text: n length, bytes    array: u32 item type, n count, items tensor: text name, u32 n_dims, n
- * dims[n_dims], u32 type, u64 offset from the start of the data zeros up to a multiple of
- * general.alignment, then the data. */
+/* One GGUF header -> metadata and tensors. All is little endian; n is a count, of 32 bits in
+ * version 1 and of 64 bits later.
+ *
+ * - file: "GGUF", u32 version, n tensors, n entries, the entries, the tensors, zeros up to a
+ *   multiple of general.alignment, the data
+ * - entry: text key, u32 type, value
+ * - text: n length, bytes
+ * - array: u32 item type, n count, items
+ * - tensor: text name, u32 n_dims, n dims[n_dims], u32 type, u64 offset from the start of the data
+ */
 #include "base/size.h"
 #include "formats/gguf_internal.h"
 

@@ -19,6 +19,24 @@ static const struct family families[] = {
     {"qwen3", false, true},
 };
 
+/* A number, or an array of one for each layer, all of them the same. 1 found, 0 absent, -1. */
+static int read_same(const struct gguf *gguf, const char *key, uint32_t *out, struct error *err)
+{
+    const struct gguf_value *value = gguf_find(gguf, key);
+    uint64_t n_items = value && value->type == GGUF_ARRAY ? value->n_items : 1;
+    int found = gguf_get_u32_at(gguf, key, 0, out, err);
+    for (uint64_t i = 1; i < n_items && found > 0; i++) {
+        uint32_t other;
+        found = gguf_get_u32_at(gguf, key, i, &other, err);
+        if (found > 0 && other != *out)
+            return fail(err, ERROR_UNSUPPORTED,
+                        "%s: %s is %u in one layer and %u in another: this kind of model is not "
+                        "supported yet",
+                        gguf_path(gguf), key, *out, other);
+    }
+    return found;
+}
+
 /* Reads "ARCH.key" as an integer in [1, most]; a missing key is an error unless [fallback] is not
  * 0. */
 static int read_count(const struct gguf *gguf, const char *arch, const char *key, uint32_t most,
@@ -26,7 +44,7 @@ static int read_count(const struct gguf *gguf, const char *arch, const char *key
 {
     char full[128];
     snprintf(full, sizeof full, "%s.%s", arch, key);
-    int found = gguf_get_u32_at(gguf, full, 0, out, err);
+    int found = read_same(gguf, full, out, err);
     if (found < 0)
         return -1;
     if (!found) {
@@ -199,7 +217,7 @@ int hparams_read(const struct gguf *gguf, struct hparams *h, struct error *err)
 
     char key[128];
     snprintf(key, sizeof key, "%s.attention.sliding_window", h->arch);
-    if (gguf_get_u32_at(gguf, key, 0, &h->sliding_window, err) < 0)
+    if (read_same(gguf, key, &h->sliding_window, err) < 0)
         return -1;
     if (read_rope(gguf, h, err) < 0)
         return -1;

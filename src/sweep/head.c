@@ -46,18 +46,52 @@ static bool better(float logit_a, int32_t id_a, float logit_b, int32_t id_b)
     return logit_a > logit_b || (logit_a == logit_b && id_a < id_b);
 }
 
-/* Keeps the n_top best, best first. */
-static void offer(float *logits, int32_t *ids, uint32_t *n, uint32_t n_top, float logit, int32_t id)
+/* Puts a logit at [at] or below, in a heap of [n] whose worst is at 0. */
+static void sift_down(float *logits, int32_t *ids, uint32_t n, uint32_t at, float logit, int32_t id)
 {
-    if (*n == n_top && !better(logit, id, logits[n_top - 1], ids[n_top - 1]))
-        return;
-    uint32_t at = *n < n_top ? (*n)++ : n_top - 1;
-    for (; at > 0 && better(logit, id, logits[at - 1], ids[at - 1]); at--) {
-        logits[at] = logits[at - 1];
-        ids[at] = ids[at - 1];
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child + 1 < n && better(logits[child], ids[child], logits[child + 1], ids[child + 1]))
+            child++;
+        if (child >= n || !better(logit, id, logits[child], ids[child]))
+            break;
+        logits[at] = logits[child];
+        ids[at] = ids[child];
+        at = child;
     }
     logits[at] = logit;
     ids[at] = id;
+}
+
+/* Keeps the n_top best, the worst of them at 0. */
+static void offer(float *logits, int32_t *ids, uint32_t *n, uint32_t n_top, float logit, int32_t id)
+{
+    if (*n == n_top) {
+        if (better(logit, id, logits[0], ids[0]))
+            sift_down(logits, ids, n_top, 0, logit, id);
+        return;
+    }
+    uint32_t at = (*n)++;
+    for (; at > 0 && better(logits[(at - 1) / 2], ids[(at - 1) / 2], logit, id);
+         at = (at - 1) / 2) {
+        logits[at] = logits[(at - 1) / 2];
+        ids[at] = ids[(at - 1) / 2];
+    }
+    logits[at] = logit;
+    ids[at] = id;
+}
+
+/* What offer has kept, best first. */
+static void sort_top(float *logits, int32_t *ids, uint32_t n)
+{
+    while (n > 1) {
+        n--;
+        float logit = logits[n];
+        int32_t id = ids[n];
+        logits[n] = logits[0];
+        ids[n] = ids[0];
+        sift_down(logits, ids, n, 0, logit, id);
+    }
 }
 
 /* First wish for a token >= [token]. */
@@ -129,6 +163,7 @@ static void merge_top(struct sweep *sweep, size_t index, double log_total)
             offer(top, ids, &n, n_top, scratch->top[index * n_top + i],
                   scratch->top_ids[index * n_top + i]);
     }
+    sort_top(top, ids, n);
     for (uint32_t i = 0; i < n; i++)
         top[i] = (float)(top[i] - log_total);
 }

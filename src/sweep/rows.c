@@ -19,8 +19,7 @@ static void flag_bad(struct sweep *sweep, const char *where)
     atomic_store(&sweep->bad_values, where);
 }
 
-/* ---- Embedding: distinct ids, ascending, from disk
- * ---------------------------------------------------------------- */
+/* Embedding: distinct ids, ascending, from disk. */
 
 static bool token_before(const int32_t *token, uint32_t a, uint32_t b)
 {
@@ -134,9 +133,7 @@ int step_embed(struct sweep *sweep, const struct step *step, struct error *err)
     return 0;
 }
 
-/* ---- Selection
- * ------------------------------------------------------------------------------------------------------
- */
+/* Selection. */
 
 int step_select(struct sweep *sweep, const struct step *step, struct error *err)
 {
@@ -152,8 +149,7 @@ int step_select(struct sweep *sweep, const struct step *step, struct error *err)
     return 0;
 }
 
-/* ---- Norm and packing: one work item is one tile
- * ------------------------------------------------------------------- */
+/* Norm and packing: one work item is one tile. */
 
 static int rows_of_tile(const struct sweep *sweep, size_t tile)
 {
@@ -222,9 +218,7 @@ int step_pack(struct sweep *sweep, const struct step *step, struct error *err)
     return 0;
 }
 
-/* ---- Rotary embedding
- * ------------------------------------------------------------------------------------------------
- */
+/* Rotary embedding. */
 
 static void rotate_item(void *arg, size_t tile, int worker)
 {

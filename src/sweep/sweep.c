@@ -47,9 +47,7 @@ int sweep_run(struct sweep *sweep, const struct batch *batch, size_t from, size_
     return 0;
 }
 
-/* ---- Memory
- * ------------------------------------------------------------------------------------------------------
- */
+/* Memory. */
 
 static struct sweep_bytes pieces_of(const struct sweep_shape *shape)
 {
@@ -238,9 +236,7 @@ void sweep_deinit(struct sweep *sweep)
     memset(sweep, 0, sizeof *sweep);
 }
 
-/* ---- Buffers
- * -------------------------------------------------------------------------------------------------------
- */
+/* Buffers. */
 
 float *sweep_floats(const struct sweep *sweep, enum buffer buffer)
 {

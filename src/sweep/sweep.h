@@ -142,9 +142,8 @@ int sweep_init(struct sweep *sweep, const struct sweep_shape *shape, const struc
 void sweep_deinit(struct sweep *sweep);
 
 /* Runs steps [from, to) of the program over a closed batch; 0 .. n_steps is a whole sweep. Between
- * two layers the state of a batch is its hidden rows
- * ([n_rows, n_embd], sweep->hidden), which a caller may take out after one call and put back before
- * the next. */
+ * two layers the state of a batch is its hidden rows ([n_rows, n_embd], sweep->hidden), which a
+ * caller may take out after one call and put back before the next. */
 int sweep_run(struct sweep *sweep, const struct batch *batch, size_t from, size_t to,
               struct error *err) MUST_CHECK;
 

@@ -33,9 +33,8 @@ static bool is_special(const struct vocabulary *v, uint32_t id)
         return false;
     }
     if (type == TOKEN_TYPE_USER_DEFINED && !v->byte_level) {
-        /* A SentencePiece token with a space is written with a mark for it in the file: it is found
-         * by merging. */
-        return memchr(text, ' ', n_bytes) == NULL;
+        /* A SentencePiece token whose spaces the file has as marks is found by merging. */
+        return (v->flags[id] & TOKEN_FLAG_RAW) || memchr(text, ' ', n_bytes) == NULL;
     }
     return type == TOKEN_TYPE_CONTROL || type == TOKEN_TYPE_UNKNOWN ||
            type == TOKEN_TYPE_USER_DEFINED;

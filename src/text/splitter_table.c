@@ -5,9 +5,8 @@
 /* The ways of cutting text that models were trained with: facts from the tokenizer files of the
  * models, under the names that tokenizer.ggml.pre gives them. Written as the models have them,
  * where they are known, with three changes of form only: "\s+$" tests every position of a long run
- * of spaces to the end of the run,
- * "\d{1,3}(?=(?:\d{3})*\b)" every position of a long number, and an intersection of classes is no
- * syntax of PCRE2. */
+ * of spaces to the end of the run, "\d{1,3}(?=(?:\d{3})*\b)" every position of a long number, and
+ * an intersection of classes is no syntax of PCRE2. */
 
 #define CONTRACTION "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 #define LINE_ENDS   "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
@@ -83,6 +82,10 @@
     "|[\\x{ff01}\\x{2026}\\x{201c}\\x{201d}\\x{2018}\\x{2019}\\x{2014}\\x{ff1a}\\x{ff1b}"          \
     "\\x{ff0c}\\x{3001}-\\x{303f}\\x{fe30}-\\x{fe4f}]+|[\\x{3105}-\\x{312f}]+|" DEEPSEEK3_CJK
 
+/* Symbols that are alphabetic: the end of a word, \b, does not lie in front of them. */
+#define CIRCLED_LETTERS                                                                            \
+    "\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
+
 #define JAIS2_SPACES                                                                               \
     "\\s*[\\r\\n]+|\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)"                 \
     "|\\s{32}(?!\\S)|\\s{16}(?!\\S)|\\s{8}(?!\\S)|\\s{4}(?!\\S)|\\s{1,2}(?!\\S)|\\s{1}"
@@ -142,7 +145,7 @@ static const struct split_rule rules[] = {
      .stages = {CUT(GPT4O("\\p{N}{1,3}", CONTRACTION "?"))},
      .whole_words = true},
     {.names = "tiny_aya cohere2moe",
-     .stages = {THREES("\\d++(?![\\p{L}\\p{M}\\p{N}\\p{Pc}])"),
+     .stages = {THREES("\\d++(?![\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}" CIRCLED_LETTERS "])"),
                 CUT(GPT4O("\\p{N}{1,3}", CONTRACTION "?"))}},
     {.names = "youtu",
      .stages = {CUT(YOUTU_SCRIPTS), CUT(GPT4O("\\p{N}", CONTRACTION "?"))},

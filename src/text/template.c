@@ -58,11 +58,16 @@ const char *template_name(const struct template *template)
 
 const struct template *template_at(size_t i)
 {
-    size_t n = 0;
-    while (n < i && template_rows[n].name != NULL) {
-        n++;
+    for (const struct template *row = template_rows; row->name != NULL; row++) {
+        bool first = true;
+        for (const struct template *before = template_rows; before < row; before++) {
+            first &= strcmp(before->name, row->name) != 0;
+        }
+        if (first && i-- == 0) {
+            return row;
+        }
     }
-    return template_rows[n].name != NULL ? &template_rows[n] : NULL;
+    return NULL;
 }
 
 /* "plain, chatml, ..." into [to]. */
@@ -95,9 +100,41 @@ int template_find(const char *name, const struct template **template, struct err
     return fail(err, ERROR_USAGE, "no template \"%.40s\"; there are: %s", name, names);
 }
 
+/* Whether the mark stands at the start of text[0, n_bytes). Quotes are written either way, and so
+ * are line ends: as themselves or escaped. */
+static bool begins_with(const char *text, size_t n_bytes, const char *mark)
+{
+    for (size_t at = 0; *mark != '\0'; mark++, at++) {
+        if (at == n_bytes) {
+            return false;
+        }
+        if (mark[0] == '\\' && mark[1] == 'n') {
+            bool escaped = n_bytes - at >= 2 && text[at] == '\\' && text[at + 1] == 'n';
+            if (!escaped && text[at] != '\n') {
+                return false;
+            }
+            at += escaped;
+            mark++;
+        } else if (text[at] != *mark && !(*mark == '\'' && text[at] == '"')) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool contains(const struct template_source *source, const char *mark)
 {
-    return memmem(source->jinja, source->n_bytes, mark, strlen(mark)) != NULL;
+    for (size_t at = 0; at < source->n_bytes; at++) {
+        if (begins_with(source->jinja + at, source->n_bytes - at, mark)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool template_writes_bos(const struct template_source *source)
+{
+    return source->jinja != NULL && contains(source, "bos_token");
 }
 
 static bool matches(const struct template *template, const struct template_source *source)
@@ -142,7 +179,7 @@ int template_recognise(const struct template_source *source, const struct templa
     if (source->jinja == NULL || source->n_bytes == 0) {
         return template_find("plain", template, err);
     }
-    for (size_t i = 0; (*template = template_at(i)) != NULL; i++) {
+    for (*template = template_rows; (*template)->name != NULL; (*template)++) {
         if (matches(*template, source)) {
             return 0;
         }
@@ -165,9 +202,25 @@ struct rendering {
     struct error *err;
 };
 
+/* Text of the template, with the model's own end token where the row has EOS. */
 static int put(struct rendering *r, const char *text)
 {
-    return text == NULL ? 0 : rendered_append(r->out, SPAN_TEMPLATE, text, strlen(text), r->err);
+    struct rendered *out = r->out;
+    while (text != NULL && *text != '\0') {
+        size_t n = strcspn(text, EOS);
+        if (rendered_append(out, SPAN_TEMPLATE, text, n, r->err) < 0) {
+            return -1;
+        }
+        text += n;
+        if (*text != '\0') {
+            const char *eos = out->eos ? out->eos : "</s>";
+            if (rendered_append(out, SPAN_TEMPLATE, eos, out->eos ? out->n_eos : 4, r->err) < 0) {
+                return -1;
+            }
+            text++;
+        }
+    }
+    return 0;
 }
 
 static int put_data(struct rendering *r, const struct message *message, enum trim trim)

@@ -41,6 +41,9 @@ struct rendered {
     size_t capacity;
     bool bos; /* the template begins with BOS, whether the tokenizer says so or not; not part of the
                  text */
+    const char *eos; /* [n_eos], borrowed, set by the caller: what a template's eos_token stands
+                        for; NULL: </s> */
+    size_t n_eos;
 };
 
 /* Appends to the text, joining with the last span when of one kind. For renderers; n_bytes 0 does
@@ -62,6 +65,10 @@ struct template_source {
  * saying how it begins and naming what --template accepts. */
 int template_recognise(const struct template_source *source, const struct template **template,
                        struct error *err) MUST_CHECK;
+
+/* Whether the model's own template writes BOS, wherever its family would leave that to the
+ * tokenizer. */
+bool template_writes_bos(const struct template_source *source);
 
 /* By name, for --template. ERROR_USAGE with the list of names when there is none. */
 int template_find(const char *name, const struct template **template, struct error *err) MUST_CHECK;

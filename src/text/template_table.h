@@ -9,6 +9,9 @@
 
 #define TEMPLATE_MAX_MARKS 6
 
+/* In the texts of a row: the model's end token, what Jinja texts call eos_token. */
+#define EOS "\3"
+
 /* What stands around the text of one role. NULL is nothing. */
 struct turn {
     const char *before, *after;
@@ -31,7 +34,8 @@ enum trim {
 struct template
 {
     const char *name;
-    const char *marks[TEMPLATE_MAX_MARKS]; /* the Jinja text has all of them ... */
+    const char *marks[TEMPLATE_MAX_MARKS]; /* the Jinja text has all of them, with either kind of
+                                              quotes for ', a line end or its escape for \\n ... */
     const char *never[TEMPLATE_MAX_MARKS]; /* ... and none of these; rows without marks are found by
                                               name only */
     const char *begin;                     /* text in front of everything */
@@ -44,7 +48,7 @@ struct template
     bool bos;      /* the text begins with BOS, whatever the tokenizer says */
 };
 
-/* Ends with a row without a name. */
+/* Ends with a row without a name. A name that comes again is another writing of the same text. */
 extern const struct template template_rows[];
 
 #endif

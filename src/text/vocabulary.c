@@ -31,6 +31,10 @@ static const char *const end_names[] = {
     "<|call|>",
     "[EOS]",
     "<|eot|>",
+    "<eos>",
+    "<turn|>",
+    "<|tool_response>",
+    "[e~[",
 };
 
 /* Fill-in-the-middle marks of code models, and what opens and closes a thought or a tool call in a
@@ -280,6 +284,8 @@ static size_t read_token(const struct source *source, uint32_t id, bool byte_lev
         }
     } else if (*type == TOKEN_TYPE_CONTROL || *type == TOKEN_TYPE_UNKNOWN) {
         *flags |= TOKEN_FLAG_RAW;
+    } else if (!byte_level && *type == TOKEN_TYPE_USER_DEFINED && memchr(name->data, ' ', n)) {
+        *flags |= TOKEN_FLAG_RAW; /* spaces that were never marked: merges make marked ones */
     } else if (!byte_level) {
         return unmark_spaces(name->data, n, to);
     } else if (*type != TOKEN_TYPE_USER_DEFINED) {

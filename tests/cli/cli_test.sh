@@ -122,6 +122,9 @@ ok "no model" says 2 'make demo' grep q
 ok "no such model file" says 2 'nowhere.gguf' grep -m nowhere.gguf q
 ok "no such model name" says 2 'no such model' grep -m nobody q
 ok "not a model" says 2 'trawl:' grep -m "$TRAWL" q
+sed 's/tokenizer.ggml.model/tokenizer.ggml.modem/' "$MODEL" >odd.gguf
+ok "a model without a tokenizer" says 2 'tokenizer.ggml.model: missing' tokenize -m odd.gguf
+ok "its name once" bash -c '[ $(grep -o odd.gguf err | wc -l) = 1 ]'
 ok "bad size" says 2 'not a size' grep -m "$MODEL" --memory lots q
 ok "bad unit" says 2 'not one of: line paragraph file' grep -m "$MODEL" --unit word q
 ok "bad template" says 2 'not one of' grep -m "$MODEL" --template nonsense q
@@ -195,6 +198,14 @@ ok "for all documents" grep -q '^estimate    of all 300 documents 100% match (8[
 printf '%060000d\n' $(seq 1 40) >heavy
 "$TRAWL" inspect --json "$MODEL" >inspected
 least=$(($(sed 's/.*"least_memory_bytes": \([0-9]*\).*/\1/' inspected) + (4 << 20)))
+{ echo before && head -c 3000000 heavy | tr '\n' x && printf '\nbehind\n\nnext\n'; } >lengthy
+ok "a line too long for the memory" says 2 'lengthy: line 2: a document of more than' grep -t0 "--model=$MODEL" --memory "$least" --unit line q lengthy
+ok "the others are read" bash -c "printf 'before\nbehind\n\nnext\n' | cmp - out"
+ok "a paragraph too long for the memory" says 2 'lengthy: line 1: a document of more than' grep -t0 "--model=$MODEL" --memory "$least" --unit paragraph q lengthy
+ok "the other is read" bash -c "printf 'next\n' | cmp - out"
+{ echo; echo; seq 1 400000; } >tall && printf '\nnext\n' >>tall
+ok "a paragraph of many lines" says 2 'tall: line 3: a paragraph of more than' grep -t0 "--model=$MODEL" --memory "$least" --unit paragraph q tall
+ok "the other is read as well" bash -c "printf 'next\n' | cmp - out"
 ok "a sample that does not fit" says 2 '--sample: the documents to be kept' grep -t0 "--model=$MODEL" --memory "$least" --sample 30 q heavy
 ok "best ones that do not fit" says 2 '--top: the documents to be kept' grep -t0 "--model=$MODEL" --memory "$least" --long head --top 30 q heavy
 ok "top" run 0 grep "--model=$MODEL" --memory 256M --top 5 --json q numbers

@@ -85,6 +85,7 @@ done
 for option in "${aliases[@]}"; do try "$option" 'lines open missing nul'; done
 try -n 'lines many many zeros'
 try '-z -n' 'zeros nul lines empty'
+for binary in '-I' '-I -a' '--text -I' '-I --text' '-a --text -I -c'; do try "$binary" 'nul lines one_nul'; done
 
 pairs=(-c -l -L -n -H -h -q -Z -z -v '-m 1' '-A 1' '-B 1' '-C 1' --color=always)
 for ((i = 0; i < ${#pairs[@]}; i++)); do

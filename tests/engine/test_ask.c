@@ -276,6 +276,28 @@ TEST(layouts_and_templates_are_kept)
     trawl_model_close(model);
 }
 
+TEST(a_template_names_the_models_own_tokens)
+{
+    struct trawl_model *model = open_tiny(&(struct tiny_model){
+        .seed = 3,
+        .chat_template = "{{ bos_token }}{{ '<|user|>\n' + message['content'] + eos_token + '\n' }}"
+                         "{{ '<|assistant|>\n' }}"});
+    REQUIRE(model != NULL);
+    struct asked *asked = asked_new(model);
+    struct error err = {0};
+    struct bytes prompt = {0};
+    CHECK_INT(trawl_prompt_text(model, &asked->options, "A page.", 7, &prompt, &err), 0);
+    CHECK_INT(strncmp(prompt.data, "<|endoftext|><|system|>\n", 24), 0);
+    CHECK_CONTAINS(prompt.data, "Is it about the sea?<|im_end|>\n<|assistant|>\n");
+    bytes_clear(&prompt);
+    asked->options.template_name = "zephyr"; /* named: nothing is taken from the file's */
+    CHECK_INT(trawl_prompt_text(model, &asked->options, "A page.", 7, &prompt, &err), 0);
+    CHECK_INT(strncmp(prompt.data, "<|system|>\n", 11), 0);
+    bytes_deinit(&prompt);
+    free(asked);
+    trawl_model_close(model);
+}
+
 TEST(a_window_that_does_not_fit_is_refused)
 {
     struct trawl_model *model = open_tiny(&(struct tiny_model){.seed = 3, .context = 600});

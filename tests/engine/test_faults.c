@@ -117,9 +117,7 @@ TEST(a_read_finds_the_end)
               ERROR_NONE); /* while opening it may be a damaged file as well */
 }
 
-/* ---- A file that changes
- * --------------------------------------------------------------------------------------------------
- */
+/* A file that changes. */
 
 enum change { TRUNCATED, EMPTIED, DELETED, REWRITTEN, REPLACED };
 
@@ -188,9 +186,7 @@ TEST(a_file_changes_while_it_is_read)
         }
 }
 
-/* ---- A file that lies
- * -----------------------------------------------------------------------------------------------------
- */
+/* A file that lies. */
 
 struct image {
     uint8_t *bytes;
@@ -236,6 +232,8 @@ static const char *outcome(const char *adapter, float scale)
                           &run, &err);
     run_ids_deinit(&run);
     CHECK((rc < 0) == (err.text[0] != '\0'));
+    const char *name = strstr(err.text, model_path());
+    CHECK(name == NULL || strstr(name + 1, model_path()) == NULL);
     return err.text;
 }
 
@@ -407,9 +405,7 @@ TEST(flipped_bytes_never_crash)
     free(image.bytes);
 }
 
-/* ---- Adapters
- * -------------------------------------------------------------------------------------------------------------
- */
+/* Adapters. */
 
 TEST(adapters_that_do_not_fit)
 {

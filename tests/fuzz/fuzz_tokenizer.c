@@ -1,10 +1,15 @@
 /* Any vocabulary and any text: opening gives an error or a tokenizer; encoding never fails, never
  * makes a control token from plain text, and gives ids that decode. The input is text, so that it
- * can be mutated and read: one byte       model and pre-tokenizer: even for SentencePiece, odd for
- * byte-level BPE with rule (byte / 2) lines          tokens, each after its type ('0' to '7') and
- * its score (any byte), up to an empty line lines          merges, up to an empty line the rest the
- * text corpus/tokenizer has small seeds. Any program that calls LLVMFuzzerTestOneInput for each
- * file will do, libFuzzer first. */
+ * can be mutated and read:
+ *
+ * - one byte, model and pre-tokenizer: even for SentencePiece, odd for byte-level BPE with rule
+ *   (byte / 2)
+ * - lines up to an empty one: tokens, each after its type ('0' to '7') and its score (any byte)
+ * - lines up to an empty one: merges
+ * - the rest: the text
+ *
+ * corpus/tokenizer has small seeds. Any program that calls LLVMFuzzerTestOneInput for each file
+ * will do, libFuzzer first. */
 #include "support/gguf_write.h"
 #include "text/prompt.h"
 #include "text/splitter.h"

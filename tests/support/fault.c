@@ -59,7 +59,7 @@ static int64_t read_result(int64_t n)
     }
 }
 
-/* ---- what the linker calls in place of the C library ---- */
+/* What the linker calls in place of the C library. */
 
 void *__real_malloc(size_t n_bytes);
 void *__real_calloc(size_t n, size_t n_bytes);
@@ -151,7 +151,7 @@ ssize_t __wrap_pread(int fd, void *to, size_t n_bytes, off_t offset)
     return (ssize_t)result;
 }
 
-/* ---- a faulty reader ---- */
+/* A faulty reader. */
 
 static const struct reader_ops *inner;
 

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- pool ---- */
+/* Pool. */
 
 struct tally {
     _Atomic int *n_runs; /* [n_items] */
@@ -104,7 +104,7 @@ TEST(pool_knows_cores)
     CHECK(pool_cores_available() <= sysconf(_SC_NPROCESSORS_CONF));
 }
 
-/* ---- memory ---- */
+/* Memory. */
 
 TEST(memory_is_zeroed_aligned_and_counted)
 {
@@ -149,7 +149,7 @@ TEST(memory_figures_make_sense)
     CHECK(peak < UINT64_C(1) << 45);
 }
 
-/* ---- bytes and arena ---- */
+/* Bytes and arena. */
 
 TEST(bytes_grow)
 {
@@ -208,7 +208,7 @@ TEST(arena_pieces_do_not_overlap)
     CHECK_UINT(arena.n_bytes, 0);
 }
 
-/* ---- files ---- */
+/* Files. */
 
 static char *make_file(const char *name, size_t n_bytes, uint8_t **content)
 {

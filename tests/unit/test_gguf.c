@@ -212,7 +212,7 @@ TEST(reads_split_models_from_any_part)
     CHECK_CONTAINS(err.text, "says that it is part 3 of 3, expected part 2 of 3");
 }
 
-/* ---- bad files ---- */
+/* Bad files. */
 
 /* The text of the error that opening the writer's file gives; "" when it opens. */
 static const char *error_of(struct gguf_writer *writer)

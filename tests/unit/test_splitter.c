@@ -63,6 +63,7 @@ TEST(rules_cut_where_they_should)
     check_words("tekken", "camelCase", 2);
     check_words("superbpe", "a b 1234567", 4);    /* "a b " 1 234 567 */
     check_words("tiny_aya", "1234567 12x", 6);    /* 1 234 567 _ 12 x */
+    check_words("tiny_aya", "1403②", 3);          /* 1 403 ②: no letter */
     check_words("deepseek-llm", "ab  \ncd  ", 5); /* ab "  " \n cd "  " */
     check_words("kimi-k2", "中文abc", 2);
     check_words("llama-bpe", "a   b", 3); /* a "  " _b */

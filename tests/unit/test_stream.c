@@ -416,7 +416,7 @@ TEST(slices_beyond_the_file_are_refused)
     scene_close(&scene);
 }
 
-/* ---- rows ---- */
+/* Rows. */
 
 static void check_rows(const struct rows_request *request, const uint8_t *content)
 {

@@ -225,6 +225,10 @@ TEST(renders_as_the_models_templates_do)
                  "<|assistant|>\n"},
         {"zephyr", "<|system|>\n SYS\n</s>\n<|user|>\n USER </s>\n<|assistant|>\n YES "
                    "</s>\n<|user|>\nAGAIN</s>\n<|assistant|>\n"},
+        {"wizardlm2", " SYS\n USER: USER ASSISTANT: YES</s> USER: AGAIN ASSISTANT:"},
+        {"vicuna-v1.1", " SYS\n USER:  USER  ASSISTANT:  YES </s>USER: AGAIN ASSISTANT:"},
+        {"yi", " SYS\n<|im_start|>user\n USER <|im_end|>\n<|im_start|>assistant\n YES <|im_end|>\n"
+               "<|im_start|>user\nAGAIN<|im_end|>\n<|im_start|>assistant\n"},
         {"vicuna", " SYS\n\n\nUSER:  USER \nASSISTANT:  YES </s>\nUSER: AGAIN\nASSISTANT:"},
         {"plain", " SYS\n\n\n USER \nAnswer:  YES \n\nAGAIN\nAnswer:"},
         {"deepseek-v2", " SYS\n\n\nUser:  USER \n\nAssistant:  YES <｜end▁of▁sentence｜>User: "
@@ -256,7 +260,36 @@ TEST(recognises_small_templates)
         {"{{ bos_token }}{% for message in messages %}{{'<start_of_turn>' + role + "
          "'<end_of_turn>'}}{% endfor %}",
          "gemma"},
-        {"{{ 'USER: ' + message['content'] + ' ASSISTANT: ' }}", "vicuna"},
+        {"{{-'USER: ' + message['content'] + '\n'-}}{{-'ASSISTANT: ' + message['content']}}",
+         "vicuna"},
+        {"{{ system_message }}{{ ' USER: ' + message['content'].strip() }}"
+         "{{ ' ASSISTANT: ' + message['content'].strip() + eos_token }}{{ ' ASSISTANT:' }}",
+         "wizardlm2"},
+        {"{{ 'USER: ' + message['content'] + ' ' }}"
+         "{{ 'ASSISTANT: ' + message['content'] + eos_token }}{{ 'ASSISTANT:' }}",
+         "vicuna-v1.1"},
+        {"{{ 'USER: ' + message['content'] | trim + '\n' }}"
+         "{{ 'ASSISTANT: ' + message['content'] | trim + eos_token + '\n' }}{{ 'ASSISTANT:' }}",
+         "vicuna"},
+        /* Line ends as themselves and escaped, quotes of both kinds. */
+        {"{{ '<|system|>\n' + message['content'] + '\n' }}{{ '<|user|>\n' + message['content'] + "
+         "'\n' }}{{ '<|assistant|>\n' + message['content'] + eos_token }}",
+         "falcon3"},
+        {"{{ \"<|system|>\\n\" + message[\"content\"] + \"\\n\" }}{{ \"<|user|>\\n\" + "
+         "message[\"content\"] + \"\\n\" }}{{ \"<|assistant|>\\n\" }}",
+         "falcon3"},
+        {"{{'<|im_start|>' + role + '\n' + content + '<|im_end|>\n'}}{{ "
+         "'<|im_start|>assistant\n<think>\n\n</think>\n\n' }}",
+         "qwen3"},
+        {"{{'<|im_start|>' + role + '\n' + content + '<|im_end|>\n'}}{{- "
+         "'<|im_start|>assistant\\n<think>\\n' }}\n{%- if not enable_thinking -%}{{- '</think>' -}}"
+         "{%- endif -%}",
+         "qwq"},
+        {"{% if system_message is defined %}{{ system_message }}{% endif %}{{ "
+         "'<|im_start|>user\\n' "
+         "+ content + '<|im_end|>\\n<|im_start|>assistant\\n' }}",
+         "yi"},
+        {"{{ bos_token }}{{ ' [INST] ' + message['content'] + ' [/INST]' }}", "mistral-v1"},
     };
     for (size_t i = 0; i < COUNT(SMALL); i++) {
         struct template_source source = {.jinja = SMALL[i].jinja,
@@ -267,8 +300,19 @@ TEST(recognises_small_templates)
         if (CHECK_INT(template_recognise(&source, &template, &err), 0))
             CHECK_TEXT(template_name(template), SMALL[i].family);
     }
-    const char *unknown = "{{ '<|what_is_this|>' + messages[0]['content'] }}";
+    /* Like a family, but not its text. */
+    static const char *const STRANGERS[] = {
+        "{{ 'USER: ' + message['content'] + ' ASSISTANT: ' }}",
+        "{{ '<|user|>\n' + message['content'] + '\n<|end|>\n<|assistant|>\n' }}",
+        "<|START_OF_TURN_TOKEN|><|USER_TOKEN|><|START_TEXT|>{{ message['content'] }}<|END_TEXT|>",
+    };
     const struct template *template;
+    for (size_t i = 0; i < COUNT(STRANGERS); i++) {
+        struct template_source source = {STRANGERS[i], strlen(STRANGERS[i])};
+        struct error refused = {0};
+        CHECK_INT(template_recognise(&source, &template, &refused), -1);
+    }
+    const char *unknown = "{{ '<|what_is_this|>' + messages[0]['content'] }}";
     struct error err = {0};
     CHECK_INT(
         template_recognise(&(struct template_source){unknown, strlen(unknown)}, &template, &err),
@@ -276,6 +320,26 @@ TEST(recognises_small_templates)
     CHECK_INT(err.kind, ERROR_UNSUPPORTED);
     CHECK_CONTAINS(err.text, "<|what_is_this|>");
     CHECK_CONTAINS(err.text, "--template NAME");
+}
+
+/* The end token is the model's, whatever it is called. */
+TEST(end_token_of_the_model)
+{
+    struct error err = {0};
+    struct rendered rendered = {.eos = "<|endoftext|>", .n_eos = 13};
+    struct message user = {MESSAGE_USER, "\3U", 2};
+    CHECK_INT(template_render(find("zephyr"), &user, 1, true, &rendered, &err), 0);
+    CHECK_TEXT(rendered.text.data, "<|user|>\n\3U<|endoftext|>\n<|assistant|>\n");
+    check_spans(&rendered);
+    rendered_deinit(&rendered);
+}
+
+TEST(writes_bos)
+{
+    static const char YES[] = "{{ bos_token }}{{ '<|im_start|>' }}", NO[] = "{{ '<|im_start|>' }}";
+    CHECK(template_writes_bos(&(struct template_source){YES, strlen(YES)}));
+    CHECK(!template_writes_bos(&(struct template_source){NO, strlen(NO)}));
+    CHECK(!template_writes_bos(&(struct template_source){NULL, 0}));
 }
 
 TEST(unknown_names_give_the_list)
@@ -286,8 +350,7 @@ TEST(unknown_names_give_the_list)
     CHECK_CONTAINS(err.text, "no-such");
     CHECK_CONTAINS(err.text, "chatml");
     for (size_t i = 0; template_at(i) != NULL; i++)
-        CHECK_TEXT(template_name(find(template_name(template_at(i)))),
-                   template_name(template_at(i)));
+        CHECK(find(template_name(template_at(i))) == template_at(i)); /* every name once */
 }
 
 TEST(default_system_text)

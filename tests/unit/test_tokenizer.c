@@ -325,6 +325,29 @@ TEST(pieces_by_score)
     tokenizer_close(t);
 }
 
+/* Converters write the spaces of user-defined tokens as spaces (Gemma's runs of them): these are
+ * looked for in the text before anything merges, and no merge gives one. */
+TEST(pieces_with_spaces_of_their_own)
+{
+    struct error err = {0};
+    struct spm_vocabulary v = {0};
+    make_spm(&v, true);
+    static const char *const MORE[] = {"   ", "b  "};
+    for (size_t i = 0; i < 2; i++) {
+        v.tokens[270 + i] = MORE[i];
+        v.types[270 + i] = 4;
+        v.scores[270 + i] = 9;
+    }
+    v.recipe.n_tokens = 272;
+    struct tokenizer *t = open_recipe(&v.recipe, &err);
+    REQUIRE(t != NULL);
+    check_ids(t, "a   b", 5, false, "262 270 259 261");
+    check_ids(t, "ab  a", 5, false, "262 271 262");
+    check_ids(t, "  a", 3, false, "266 262"); /* with the prefix three, but not in the text */
+    check_round_trip(t, "a   b  b   ", 11);
+    tokenizer_close(t);
+}
+
 TEST(pieces_decode_without_the_prefix)
 {
     struct tokenizer *t = open_spm(true);

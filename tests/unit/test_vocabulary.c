@@ -102,6 +102,26 @@ TEST(no_bos_where_the_file_says_none)
     tokenizer_close(t);
 }
 
+/* What ends a turn or a text is control, whatever a converter made of it. */
+TEST(ends_are_control)
+{
+    static const char *const ENDS[] = {"<eos>", "</s>", "<end_of_turn>", "<turn|>", "[EOS]"};
+    struct error err = {0};
+    struct bpe_vocabulary v = {0};
+    make_bpe(&v, "gpt-2");
+    int32_t first = (int32_t)v.recipe.n_tokens;
+    for (size_t i = 0; i < COUNT(ENDS); i++) {
+        v.tokens[v.recipe.n_tokens] = ENDS[i];
+        v.types[v.recipe.n_tokens++] = 1 + 3 * (i & 1);
+    }
+    struct tokenizer *t = open_recipe(&v.recipe, &err);
+    REQUIRE(t != NULL);
+    for (int32_t i = 0; i < (int32_t)COUNT(ENDS); i++)
+        CHECK(tokenizer_is_control(t, first + i));
+    CHECK(!tokenizer_is_control(t, first - 1));
+    tokenizer_close(t);
+}
+
 /* Empty, doubled and huge tokens, types out of range, merges of nonsense: all of it opens, and
  * encodes without harm. */
 TEST(survives_odd_vocabularies)
