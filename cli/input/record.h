@@ -26,28 +26,20 @@ struct record {
     char *trouble; /* not NULL: cannot be read, why; counted and reported, row kept out */
 };
 
-struct fetch_options {
-    bool enabled;       /* http:// and https:// operands are fetched; otherwise they are trouble */
-    unsigned delay_ms;  /* between two requests to one host */
-    unsigned timeout_s; /* of one request, redirects apart */
-    const char *cache;  /* folder, NULL: the user's (XDG_CACHE_HOME) */
-};
-
 struct records_options {
-    const char *const *operands; /* files, directories, archives, addresses; "-" is standard input */
+    const char *const *operands; /* files, directories, archives; "-" is standard input */
     size_t n_operands;
-    const char *from;        /* kind of every input, NULL: each by its content and extension */
-    const char *text_field;  /* the field that is the text, NULL: the kind's own choice */
-    const char *id_field;    /* NULL: file, FILE:n */
-    const char *document;    /* the text as a template over the fields, NULL: none */
-    const char *query;       /* of SQLite databases */
-    const char *files_from;  /* a list of more operands, "-" is standard input; NULL: none */
-    bool null_names;         /* its names end in NUL */
-    const char *filter;      /* a shell command through which every input goes, NULL: none */
+    const char *from;       /* kind of every input, NULL: each by its content and extension */
+    const char *text_field; /* the field that is the text, NULL: the kind's own choice */
+    const char *id_field;   /* NULL: file, FILE:n */
+    const char *document;   /* the text as a template over the fields, NULL: none */
+    const char *query;      /* of SQLite databases */
+    const char *files_from; /* a list of more operands, "-" is standard input; NULL: none */
+    bool null_names;        /* its names end in NUL */
+    const char *filter;     /* a shell command through which every input goes, NULL: none */
     const struct glob_rule *globs;
     size_t n_globs;
     size_t most_bytes; /* the largest document, or row, that may be in memory; 0: 32 MiB */
-    struct fetch_options fetch;
 };
 
 struct records; /* opaque */

@@ -14,6 +14,7 @@ struct source_options {
     bool binary;        /* files with NUL bytes are read as text */
     bool raw;           /* every file is plain text */
     bool refuse_output; /* a file that is also standard output is trouble */
+    const char *filter; /* a shell command that every file goes through, NULL: none */
     bool ask_nothing;   /* files end before their first document */
 };
 

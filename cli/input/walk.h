@@ -18,6 +18,8 @@ struct glob_rule {
 struct walk_options {
     const char *const *operands; /* "-" is standard input */
     size_t n_operands;
+    const char *files_from;        /* a list of further operands, a line each; NULL: none */
+    bool null_names;               /* its lines end in NUL */
     const struct glob_rule *globs; /* in the order given */
     size_t n_globs;
     bool relative_names; /* names below the only operand "." lack "./" */
@@ -33,7 +35,7 @@ struct walk_entry {
 struct walk;
 struct walk *walk_new(const struct walk_options *options, struct error *err) MUST_CHECK;
 void walk_free(struct walk *walk);
-/* 1: [entry] filled; 0: no more; -1: out of memory. */
+/* 1: [entry] filled; 0: no more; -1: out of memory, or the list cannot be read. */
 int walk_next(struct walk *walk, struct walk_entry *entry, struct error *err) MUST_CHECK;
 
 #endif
