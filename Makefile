@@ -24,9 +24,9 @@ URING := $(if $(filter arm64,$(BUILD)),,$(shell pkg-config --exists liburing && 
 LIB_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(URING)) $(if $(URING),-DHAVE_LIBURING)
 LIB_LIBS   := $(shell pkg-config --libs $(PKGS) $(URING)) -lm -pthread
 # Libraries that the program, not the engine, uses where they are: each is -DHAVE_ its name.
-OPTIONAL   := $(if $(filter arm64,$(BUILD)),,$(foreach p,libarchive sqlite3,$(shell pkg-config --exists $(p) && echo $(p))))
+OPTIONAL   := $(if $(filter arm64,$(BUILD)),,$(foreach p,libarchive sqlite3 libcurl,$(shell pkg-config --exists $(p) && echo $(p))))
 CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0 $(OPTIONAL)) $(if $(filter libarchive,$(OPTIONAL)),-DHAVE_LIBARCHIVE) \
-	$(if $(filter sqlite3,$(OPTIONAL)),-DHAVE_SQLITE)
+	$(if $(filter sqlite3,$(OPTIONAL)),-DHAVE_SQLITE) $(if $(filter libcurl,$(OPTIONAL)),-DHAVE_LIBCURL)
 CLI_LIBS   := $(shell pkg-config --libs libxml-2.0 $(OPTIONAL)) $(if $(filter darwin%,$(shell $(CC) -dumpmachine | sed 's/.*-//')),-liconv)
 ARCH  := $(shell $(CC) -dumpmachine | sed 's/-.*//;s/arm64/aarch64/')
 

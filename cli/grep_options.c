@@ -116,6 +116,11 @@ static int read_input(struct grep_options *options, struct given *given,
     case OPTION_FILTER:
         source->filter = use->value;
         return 0;
+    case OPTION_FETCH:
+        source->fetch.enabled = true;
+        return 0;
+    case OPTION_FETCH_DELAY:
+        return value_real(use, &source->fetch.delay_s, err);
     case OPTION_TEXT:
     case OPTION_SKIP_BINARY:
         source->binary = use->row->id == OPTION_TEXT;
@@ -271,6 +276,7 @@ int grep_options_read(struct grep_options *options, const struct arguments *argu
     *options = (struct grep_options){.threshold = 0.5, .max_count = -1};
     options->text.before = options->text.after = -1;
     options->any_score = true;
+    options->source.fetch.delay_s = 1;
     options->show_progress = isatty(STDERR_FILENO);
     options->questions = calloc(arguments->n_uses + 1, sizeof *options->questions);
     options->globs = calloc(arguments->n_uses + 1, sizeof *options->globs);

@@ -118,6 +118,11 @@ const struct option_row OPTIONS[] = {
      "read what COMMAND prints when it is given a file on its standard input, for each file; the "
      "shell runs it, the name is in TRAWL_FILE, and a non-zero exit status is an error of that "
      "file"},
+    {OPTION_FETCH, GREP | RECORDS, GROUP_INPUT, 0, "fetch", NULL, NULL, NULL,
+     "read http:// and https:// addresses: what robots.txt allows, one at a time, kept in a cache "
+     "for a day"},
+    {OPTION_FETCH_DELAY, GREP | RECORDS, GROUP_INPUT, 0, "fetch-delay", "SECONDS", NULL, NULL,
+     "pause between two requests to one host (default 1; robots.txt may ask for more)"},
     {OPTION_FROM, RECORDS, GROUP_INPUT, 0, "from", "KIND", NULL, kind_name,
      "what every input is, instead of what it looks like"},
     {OPTION_TEXT_FIELD, RECORDS, GROUP_INPUT, 0, "text", "FIELD", NULL, NULL,

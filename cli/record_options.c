@@ -30,6 +30,11 @@ static int read_one(struct record_options *options, const struct option_use *use
     case OPTION_FILTER:
         records->filter = use->value;
         return 0;
+    case OPTION_FETCH:
+        records->fetch.enabled = true;
+        return 0;
+    case OPTION_FETCH_DELAY:
+        return value_real(use, &records->fetch.delay_s, err);
     case OPTION_MAX_SIZE:
         if (value_size(use, &n_bytes, err) < 0)
             return -1;
@@ -52,6 +57,7 @@ int record_options_read(struct record_options *options, const struct arguments *
                         size_t first, struct error *err)
 {
     *options = (struct record_options){.stand_in = "-"};
+    options->records.fetch.delay_s = 1;
     options->globs = calloc(arguments->n_uses + 1, sizeof *options->globs);
     if (!options->globs)
         return fail_memory(err, arguments->n_uses, "options");

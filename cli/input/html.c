@@ -37,6 +37,7 @@ struct page {
     /* Only for main text: */
     struct html_page *fields; /* NULL: all visible text is wanted */
     size_t most_links_bytes;
+    const char *address;
     struct bytes base; /* what addresses are relative to */
     bool in_title;
     struct stretch main, article;
@@ -140,7 +141,9 @@ static void set_once(struct page *page, struct bytes *field, const char *value)
 static void add_link(struct page *page, const char *address)
 {
     struct bytes *links = &page->fields->links;
-    const char *base = page->base.data ? page->base.data : page->fields->canonical.data;
+    const char *base = page->base.data                ? page->base.data
+                       : page->fields->canonical.data ? page->fields->canonical.data
+                                                      : page->address;
     while (isspace((unsigned char)*address))
         address++;
     if (*address == '\0' || *address == '#' || strncasecmp(address, "javascript:", 11) == 0 ||
@@ -346,11 +349,15 @@ static const struct bytes *choose(const struct page *page, const struct bytes *r
     return rest;
 }
 
-int html_page_read(struct html_page *fields, const char *data, size_t n_bytes, struct error *err)
+int html_page_read(struct html_page *fields, const char *data, size_t n_bytes, const char *address,
+                   struct error *err)
 {
     struct bytes rest = {0}, all = {0};
-    struct page page = {
-        .text = &rest, .err = err, .fields = fields, .most_links_bytes = n_bytes + 4096};
+    struct page page = {.text = &rest,
+                        .err = err,
+                        .fields = fields,
+                        .most_links_bytes = n_bytes + 4096,
+                        .address = address};
     int status = parse(&page, data, n_bytes);
     struct bytes *links = &fields->links; /* each begins with a newline until now */
     if (links->n_bytes > 0)

@@ -15,8 +15,9 @@ struct html_page {
                          * it is a part */
 };
 
-/* [page] is empty before, and is to be freed whatever comes back. */
-int html_page_read(struct html_page *page, const char *data, size_t n_bytes,
+/* [page] is empty before, and is to be freed whatever comes back. [address]: where it was found,
+ * NULL: not known. */
+int html_page_read(struct html_page *page, const char *data, size_t n_bytes, const char *address,
                    struct error *err) MUST_CHECK;
 void html_page_deinit(struct html_page *page);
 

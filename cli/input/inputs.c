@@ -26,7 +26,8 @@ struct nest {
 struct inputs {
     struct inputs_options options;
     struct walk *walk;
-    struct nest *nest; /* NULL: files are read */
+    struct fetch *fetch; /* NULL: nothing has been fetched */
+    struct nest *nest;   /* NULL: files are read */
 };
 
 struct inputs *inputs_open(const struct inputs_options *options, struct error *err)
@@ -60,6 +61,7 @@ void inputs_close(struct inputs *inputs)
         return;
     while (inputs->nest)
         leave_archive(inputs);
+    fetch_close(inputs->fetch);
     walk_free(inputs->walk);
     free(inputs);
 }
@@ -128,6 +130,21 @@ static int open_file(struct inputs *inputs, const struct walk_entry *entry, stru
     if (inputs->options.refuse_output && is_output(fd, &st))
         return fail(trouble, ERROR_USAGE, "input file is also the output");
     input->path = entry->is_stdin ? NULL : input->name;
+    return 0;
+}
+
+static int open_address(struct inputs *inputs, struct input *input, struct error *trouble)
+{
+    if (!inputs->options.fetch.enabled)
+        return fail(trouble, ERROR_USAGE, "an address is only read with --fetch");
+    if (!inputs->fetch &&
+        !(inputs->fetch = fetch_open(&inputs->options.fetch, inputs->options.most_bytes, trouble)))
+        return -1;
+    input->intake = fetch_get(inputs->fetch, input->name, trouble);
+    if (!input->intake)
+        return -1;
+    input->hint_text = strndup(input->name, strcspn(input->name, "?#"));
+    input->hint = input->hint_text;
     return 0;
 }
 
@@ -258,7 +275,8 @@ static int next_entry(struct inputs *inputs, struct input **out, struct error *e
     *out = input_new(strdup(entry.is_stdin ? "(standard input)" : entry.path), entry.named, err);
     if (!*out)
         return -1;
-    status = open_file(inputs, &entry, *out, &trouble);
+    status = entry.is_address ? open_address(inputs, *out, &trouble)
+                              : open_file(inputs, &entry, *out, &trouble);
     if (entry.is_stdin)
         (*out)->hint = NULL;
     return status < 0 && give_up(*out, &trouble, err) < 0 ? -1 : 1;

@@ -1,15 +1,16 @@
 #ifndef INPUTS_H
 #define INPUTS_H
-/* Operands in, inputs out: the files that they name, walked, unpacked and filtered, each
+/* Operands in, inputs out: the files that they name, walked, unpacked, fetched and filtered, each
  * opened as an intake of what is to be read. What fails with one is told by it. */
 
+#include "fetch.h"
 #include "intake.h"
 #include "walk.h"
 
 struct input {
-    char *name;            /* as printed: a path, ARCHIVE/MEMBER */
+    char *name;            /* as printed: a path, ARCHIVE/MEMBER, an address */
     const char *hint;      /* a name whose extension tells what is in it; NULL: none */
-    const char *path;      /* the file itself; NULL: a member or standard input */
+    const char *path;      /* the file itself; NULL: a member, an address or standard input */
     bool is_named;         /* an operand, not found in a directory or an archive */
     char *trouble;         /* why it cannot be read, NULL: it can */
     struct intake *intake; /* the caller may take it; NULL with trouble */
@@ -21,6 +22,8 @@ struct inputs_options {
     bool raw;           /* nothing is unpacked */
     bool refuse_output; /* a file that is also standard output is trouble */
     const char *filter; /* a shell command, NULL: none */
+    size_t most_bytes;  /* of what is fetched */
+    struct fetch_options fetch;
 };
 
 struct inputs;

@@ -73,12 +73,14 @@ static int html_next(struct reader *reader, struct record *record, struct error 
 {
     struct bytes data = {0};
     struct html_page page = {0};
+    const char *name = reader->input->name;
     if (reader->state)
         return 0;
     reader->state = reader; /* read */
     int status = read_page(reader->intake, reader->most_bytes, &data, err);
     if (status == 0)
-        status = html_page_read(&page, data.data ? data.data : "", data.n_bytes, err);
+        status = html_page_read(&page, data.data ? data.data : "", data.n_bytes,
+                                fetch_is_address(name) ? name : NULL, err);
     if (status == 0 && (add(record, "title", &page.title, err) < 0 ||
                         add(record, "canonical", &page.canonical, err) < 0 ||
                         add(record, "description", &page.description, err) < 0 ||

@@ -38,7 +38,9 @@ struct records *records_open(const struct records_options *options, struct error
                                              .null_names = options->null_names,
                                              .globs = options->globs,
                                              .n_globs = options->n_globs},
-                                    .filter = options->filter};
+                                    .filter = options->filter,
+                                    .most_bytes = records->options.most_bytes,
+                                    .fetch = options->fetch};
     int status = 0;
     if (options->from && !(records->from = kind_named(options->from)))
         status = fail(err, ERROR_USAGE, "--from: there is no kind '%s'", options->from);

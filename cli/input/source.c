@@ -32,6 +32,8 @@ struct source *source_new(const struct source_options *options, struct error *er
     source->options = *options;
     struct inputs_options inputs = {.walk = options->walk,
                                     .raw = options->raw || options->ask_nothing,
+                                    .most_bytes = options->most_bytes,
+                                    .fetch = options->fetch,
                                     .filter = options->ask_nothing ? NULL : options->filter,
                                     .refuse_output =
                                         options->refuse_output && !options->ask_nothing};

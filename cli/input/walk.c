@@ -1,5 +1,6 @@
 #include "walk.h"
 
+#include "fetch.h"
 #include "lines.h"
 
 #include <dirent.h>
@@ -229,6 +230,10 @@ static int visit(struct walk *walk, bool named, struct walk_entry *entry, struct
     *entry = (struct walk_entry){.path = walk->path, .named = named};
     if (named && strcmp(walk->path, "-") == 0) {
         entry->is_stdin = true;
+        return 1;
+    }
+    if (named && fetch_is_address(walk->path)) {
+        entry->is_address = true;
         return 1;
     }
     struct stat st;

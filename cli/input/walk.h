@@ -29,7 +29,8 @@ struct walk_entry {
     const char *path; /* valid until the next call */
     bool named;       /* an operand itself */
     bool is_stdin;
-    int os_errno; /* not 0: it cannot be read */
+    bool is_address; /* of the web */
+    int os_errno;    /* not 0: it cannot be read */
 };
 
 struct walk;

@@ -4,8 +4,8 @@
   TRAWL_TEST_MODEL a small model, for what grep shares; without it that part is skipped
   N_RANDOM         rounds of random inputs (default 60); SEED
 read_test.py NAME runs only tests whose name contains NAME."""
-import base64, bz2, csv, email, email.header, email.message, email.policy, gzip, io, json, mailbox, os, random, resource, shutil
-import signal, sqlite3, subprocess, sys, tarfile, tempfile, zipfile, zlib
+import bz2, contextlib, csv, email, email.message, email.policy, glob, gzip, http.server, io, json, mailbox, os, random, shutil
+import sqlite3, subprocess, sys, tarfile, tempfile, threading, time, zipfile, zlib
 
 TRAWL = os.path.realpath(os.environ.get("TRAWL", "./trawl"))
 MODEL = os.environ.get("TRAWL_TEST_MODEL") and os.path.realpath(os.environ["TRAWL_TEST_MODEL"])
@@ -478,6 +478,97 @@ def test_filter():
     trouble("--filter", "nosuchprogram", "f1", says="exit status 127")
     trouble("--filter", "yes", "--max-size", "1M", "f1", says="f1: a document of more than 1.0 MiB") # and it is ended
     equal([r["text"] for r in records("--filter", "cat", write("f.tar", tar_of([("a", b"one"), ("b", b"two")])))], ["one", "two"])
+
+
+@contextlib.contextmanager
+def server(answers):
+    """Answers are {path: function of the handler that gives (status, headers, body)}. Yields the address and the list of requests."""
+    seen = []
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append((time.monotonic(), self.path, dict(self.headers)))
+            status, headers, body = answers.get(self.path, lambda h: (404, {}, b"none"))(self)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", len(body))
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(body)
+        def log_message(self, *args):
+            pass
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    try:
+        yield "http://127.0.0.1:%d" % web.server_port, seen
+    finally:
+        web.shutdown()
+        web.server_close()
+
+
+def test_fetch():
+    if "built without libcurl" in run("--fetch", "http://127.0.0.1:1/").stderr:
+        raise Skip("built without libcurl")
+    changed = {"etag": '"1"'}
+    def page(handler):
+        if handler.headers["If-None-Match"] == changed["etag"]:
+            return 304, {"ETag": changed["etag"]}, b""
+        body = b"<html><title>T</title><p>version %s <a href='x/y'>z</a>" % changed["etag"].encode()
+        return 200, {"ETag": changed["etag"], "Content-Type": "text/html"}, body
+    busy = []
+    def sometimes(handler):
+        busy.append(1)
+        return (503, {"Retry-After": "1"}, b"") if len(busy) == 1 else (200, {}, b"at last")
+    robots = b"User-agent: other\nDisallow: /\n\nUser-Agent: Trawl # us\nUser-agent: x\nDisallow: /private\nAllow: /private/open$\nDisallow: /*.php\nDisallow:\n"
+    with server({"/robots.txt": lambda h: (200, {}, robots), "/p": page, "/data.csv?q=1": lambda h: (200, {}, b"text\na row\n"),
+                 "/to": lambda h: (302, {"Location": "/p"}, b""), "/loop": lambda h: (302, {"Location": "/loop"}, b""),
+                 "/file": lambda h: (302, {"Location": "file:///etc/passwd"}, b""), "/hidden": lambda h: (302, {"Location": "/private/x"}, b""),
+                 "/private/open": lambda h: (200, {}, b"open"), "/big": lambda h: (200, {}, b"x" * 200000), "/busy": sometimes,
+                 "/packed": lambda h: (200, {"Content-Encoding": "gzip"}, gzip.compress(b"packed text"))}) as (host, seen):
+        env = {**os.environ, "XDG_CACHE_HOME": os.path.abspath("cache")}
+        def get(*paths, **keywords):
+            return [r["text"] for r in records("--fetch", "--fetch-delay", "0", *[host + p for p in paths], env=env, **keywords)]
+        trouble(host + "/p", says="an address is only read with --fetch", env=env)
+        equal(len(seen), 0)
+        got = one("--fetch", "--fetch-delay", "0", host + "/p", env=env)
+        equal((got["id"], got["text"], got["fields"]["links"]), (host + "/p", 'T\n\nversion "1" z', host + "/x/y"))
+        equal([path for _, path, _ in seen], ["/robots.txt", "/p"])
+        assert seen[1][2]["User-Agent"].startswith("trawl/"), seen[1]
+        equal(get("/p"), ['T\n\nversion "1" z']) # from the cache: not even robots.txt is asked for
+        equal(len(seen), 2)
+        def age(): # two days pass
+            for name in glob.glob("cache/trawl/pages/*"):
+                head, body = open(name, "rb").read().split(b"\n", 3), None
+                head[2] = b"%d" % (int(head[2]) - 2 * 86400)
+                write(name, b"\n".join(head))
+        age()
+        equal(get("/p"), ['T\n\nversion "1" z'])
+        equal(seen[-1][2].get("If-None-Match"), '"1"')
+        equal(get("/p"), ['T\n\nversion "1" z']) # what is still so is fresh again
+        equal(len(seen), 4)
+        age()
+        changed["etag"] = '"2"'
+        equal(get("/p"), ['T\n\nversion "2" z'])
+        equal(get("/data.csv?q=1", "/to", "/private/open", "/packed"), ["a row", 'T\n\nversion "2" z', "open", "packed text"])
+        equal(records("--from", "lines", "--files-from", "-", "--fetch", "--fetch-delay", "0", stdin=(host + "/packed\n").encode(), env=env)[0]["text"], "packed text")
+        before = len(seen)
+        for path, says in (("/private/x", "robots.txt asks programs to stay away"), ("/a.php?b", "robots.txt asks"), ("/hidden", "robots.txt asks"),
+                           ("/none", "HTTP status 404"), ("/loop", "more than 5 redirects"), ("/file", "redirected to file:///etc/passwd"),
+                           ("/big", "more than 0.1 MiB")):
+            trouble("--fetch", "--fetch-delay", "0", "--max-size", "100K", host + path, says=host + path + ": ", env=env)
+            assert says in run("--fetch", "--fetch-delay", "0", "--max-size", "100K", host + path, env=env).stderr, path
+        equal([path for _, path, _ in seen[before:] if "private" in path or "php" in path], [])
+        equal(get("/busy"), ["at last"])
+        times = [at for at, path, _ in seen if path == "/busy"]
+        assert times[1] - times[0] >= 1, times
+        before = len(seen)
+        records("--fetch", "--fetch-delay", "0.4", host + "/nowhere", host + "/private/open?1", status=2, env=env)
+        times = [at for at, _, _ in seen[before:]]
+        equal(len(times), 3 - 1) # robots.txt, and the one that may be fetched
+        assert times[1] - times[0] >= 0.4, times
+    with server({"/robots.txt": lambda h: (500, {}, b"")}) as (host, seen):
+        trouble("--fetch", host + "/p", says="its host's robots.txt: HTTP status 500", env=env)
+    trouble("--fetch", "http://127.0.0.1:1/p", says="its host's robots.txt: ", env=env)
 
 
 def test_odd_documents():
