@@ -24,11 +24,15 @@ bool unpack_recognise(const char *head, size_t n_bytes, const char *path)
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 /* More output than this, this many times its input, is no document. */
 #define BOMB_BYTES (256 << 20)
 #define BOMB_RATIO 500
+
+/* What a zstd frame may ask for to unpack it: what level 20 takes. */
+#define MOST_WINDOW_BYTES (32 << 20)
 
 struct unpack {
     struct intake *input;
@@ -85,6 +89,40 @@ static void member_close(struct intake *intake)
     free(intake);
 }
 
+/* The window of the zstd frame that begins so (RFC 8878, 3.1.1.1): that of its descriptor or, where
+ * the frame is one segment, all of its content. 0: it is no such frame. */
+static uint64_t zstd_window_bytes(const unsigned char *head, size_t n_bytes)
+{
+    if (n_bytes < 6 || memcmp(head, "\x28\xb5\x2f\xfd", 4) != 0)
+        return 0;
+    unsigned flags = head[4];
+    if (!(flags & 0x20)) {
+        uint64_t base = UINT64_C(1) << (10 + (head[5] >> 3));
+        return base + base / 8 * (head[5] & 7);
+    }
+    static const size_t dictionary_bytes[] = {0, 1, 2, 4}, size_bytes[] = {1, 2, 4, 8};
+    size_t at = 5 + dictionary_bytes[flags & 3], n_size = size_bytes[flags >> 6];
+    uint64_t size = n_size == 2 ? 256 : 0;
+    for (size_t i = 0; i < n_size && at + i < n_bytes; i++)
+        size += (uint64_t)head[at + i] << (8 * i);
+    return size;
+}
+
+static int check_window(struct unpack *unpack, struct error *err)
+{
+    const char *head;
+    size_t n_head;
+    if (intake_peek(unpack->input, 18, &head, &n_head, err) < 0)
+        return -1;
+    uint64_t n_bytes = zstd_window_bytes((const unsigned char *)head, n_head);
+    if (n_bytes <= MOST_WINDOW_BYTES)
+        return 0;
+    return fail(err, ERROR_LIMIT,
+                "it was packed with a window of %.0f MiB, and unpacking may take %d; "
+                "`zstd -dc --long=31` does it in a pipe",
+                (double)n_bytes / (1 << 20), MOST_WINDOW_BYTES >> 20);
+}
+
 static int prepare(struct unpack *unpack, struct error *err)
 {
     struct archive *archive = unpack->archive = archive_read_new();
@@ -112,7 +150,7 @@ struct unpack *unpack_open(struct intake *input, struct error *err)
         return NULL;
     }
     unpack->input = input;
-    if (prepare(unpack, err) < 0) {
+    if (check_window(unpack, err) < 0 || prepare(unpack, err) < 0) {
         unpack_close(unpack);
         return NULL;
     }

@@ -416,6 +416,8 @@ def test_packed():
     equal(len(one(write("two.gz", gzip.compress(b"a") + gzip.compress(b"b")))["text"]), 2)
     if shutil.which("zstd"):
         equal(one(write("a.zst", subprocess.run(["zstd", "-q", "-c"], input=b"packed", capture_output=True).stdout))["text"], "packed")
+        wide = subprocess.run(["zstd", "-q", "-c", "--long=27"], input=b"packed", capture_output=True).stdout # a pipe: of unknown size
+        trouble(stdin=wide, says="a window of 128 MiB, and unpacking may take 32")
     hostile = [("../../up.txt", b"up"), ("/etc/passwd", b"root"), ("link", (tarfile.SYMTYPE, "/etc/passwd")), ("hard", (tarfile.LNKTYPE, "/etc/passwd")),
                ("dir/page.html.gz", gzip.compress(b"<html><p>hi")), ("inner.tgz", tar_of([("deep.csv", b"text\nrow\n")], "w:gz")), ("fifo", (tarfile.FIFOTYPE, "")),
                ("empty.txt", b""), ("n\xf6.txt", b"name")]
