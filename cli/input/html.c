@@ -9,6 +9,7 @@
 #include <libxml/HTMLparser.h>
 #include <libxml/uri.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
