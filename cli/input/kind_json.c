@@ -56,7 +56,8 @@ static int read_object(struct record *record, const struct json_value *object, s
     size_t at = 0;
     int status;
     while ((status = json_next_member(object, &at, &key, &value, err)) > 0)
-        if (add_member(record, key.data ? key.data : "", &value, err) < 0)
+        if (charset_repair(&key, err) < 0 ||
+            add_member(record, key.data ? key.data : "", &value, err) < 0)
             break;
     bytes_deinit(&key);
     return status == 0 ? 0 : -1;

@@ -61,7 +61,7 @@ int lines_next(struct lines *lines, struct line *line, struct error *err)
 {
     size_t searched = 0;
     for (;;) {
-        char *start = lines->buffer + lines->start;
+        char *start = lines->buffer ? lines->buffer + lines->start : NULL;
         size_t held = lines->end - lines->start;
         char *end =
             held > searched ? memchr(start + searched, lines->end_byte, held - searched) : NULL;

@@ -158,8 +158,11 @@ static int end_header(struct mail *mail, struct error *err)
         while (end > name && strchr(" \t", end[-1]))
             end--;
         *end = '\0';
-        for (char *c = name; c < end; c++)
+        bool is_name = end > name;
+        for (char *c = name; c < end; c++) {
+            is_name = is_name && *c > ' ' && *c < 127;
             *c = (char)tolower((unsigned char)*c);
+        }
         const char *value = colon + 1 + strspn(colon + 1, " \t");
         struct part *part = &mail->part;
         if (strcmp(name, "content-type") == 0)
@@ -169,7 +172,7 @@ static int end_header(struct mail *mail, struct error *err)
         else if (strcmp(name, "content-transfer-encoding") == 0) {
             part->is_base64 = strncasecmp(value, "base64", 6) == 0;
             part->is_quoted = strncasecmp(value, "quoted-printable", 16) == 0;
-        } else if (mail->of_mail)
+        } else if (mail->of_mail && is_name)
             status = add_field(mail, name, value, err);
     }
     bytes_clear(&mail->header);
