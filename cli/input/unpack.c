@@ -198,8 +198,7 @@ int unpack_next(struct unpack *unpack, struct intake **intake, const char **name
         if (status < ARCHIVE_WARN)
             return fail_archive(unpack, err);
         unpack->has_entry = true;
-    } while (archive_entry_filetype(unpack->entry) != AE_IFREG ||
-             archive_entry_hardlink(unpack->entry));
+    } while (archive_entry_filetype(unpack->entry) != AE_IFREG);
     bool is_raw = archive_format(unpack->archive) == ARCHIVE_FORMAT_RAW;
     *name = is_raw ? NULL : name_of(unpack->entry);
     struct member *member = calloc(1, sizeof *member);

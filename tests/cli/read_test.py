@@ -70,7 +70,7 @@ def test_text_and_character_sets():
                        "u32.txt": b"\xff\xfe\0\0" + text.encode("utf-32-le")}.items():
         equal(one(write(name, data)), {"id": name, "text": text, "fields": {}})
     equal(one(write("undefined.txt", b"a\x81b"))["text"], "a\ufffdb")
-    long = "zwölf " * 30000 # more than one buffer, and characters across their ends
+    long = "!" + "zwölf 😀" * 30000 # more than one buffer, and characters across their ends
     equal(one(write("long.txt", b"\xff\xfe" + long.encode("utf-16-le")))["text"], long)
     equal([r["text"] for r in records("--from", "lines", "long.txt", "u16.txt")], [long, text])
     equal([(r["id"], r["text"]) for r in records("--from", "lines", stdin=b"a\r\n\n  \nb\xfc")],
@@ -225,7 +225,7 @@ def test_mail_by_hand():
     deep = b"From: a\nDate: b\n" + b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (i, i) for i in range(100)) + b"\nhello"
     run("--from", "eml", stdin=deep)
     trouble("--from", "mbox", stdin=b"Subject: x\n\ny\n", says="no mbox")
-    big = b"From: a\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b\nContent-Type: image/png\n\n" + b"QUJD" * 200000 + b"\n--b--\n"
+    big = b"From: a\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b\nContent-Type: image/png\n\n" + b"QUJD" * 200000 + b"\n" + b"QUJD\n" * 50000 + b"\n--b--\n"
     equal(one("--from", "eml", "--max-size", "64K", stdin=big)["fields"]["body"], "hello") # attachments take no memory
 
 
@@ -308,7 +308,7 @@ def test_jsonl_beside_python():
         fields = {k: json.dumps(json.loads(v)) if not isinstance(o[k], str) and v else v for k, v in g["fields"].items()}
         equal(fields, {k: as_field(v) for k, v in o.items()})
     pieces = ['{"a":', '"x"', "}", "{", "[", "]", ",", ":", "1", "-", "0", ".5", "e3", "true", "nul", "null", '"\\u12', '"\\x"', '"', "\t", " ",
-              '{"a": 1}', '"\\ud83d\\ude00"', "NaN", "-Infinity", "01"]
+              '{"a": 1}', '"\\ud83d\\ude00"', "NaN", "-Infinity", "01", '"\x1f"', '"\x7f"']
     broken = 0
     for i in range(ROUNDS * 20): # both take the same texts
         text = "".join(rng.choice(pieces) for _ in range(rng.randrange(1, 7)))
@@ -425,6 +425,7 @@ def test_packed():
     equal([(r["id"], r["text"]) for r in got],
           [("all.tar.gz/../../up.txt", "up"), ("all.tar.gz//etc/passwd", "root"), ("all.tar.gz/dir/page.html.gz", "hi"),
            ("all.tar.gz/inner.tgz/deep.csv:1", "row"), ("all.tar.gz/n\xf6.txt", "name")])
+    equal(run("all.tar.gz").stderr.count("\n"), 1)
     assert not os.path.exists("../../up.txt")
     with zipfile.ZipFile("z.zip", "w", zipfile.ZIP_DEFLATED) as z:
         z.writestr("a.txt", "zipped")
@@ -521,11 +522,11 @@ def test_fetch():
     def sometimes(handler):
         busy.append(1)
         return (503, {"Retry-After": "1"}, b"") if len(busy) == 1 else (200, {}, b"at last")
-    robots = b"User-agent: other\nDisallow: /\n\nUser-Agent: Trawl # us\nUser-agent: x\nDisallow: /private\nAllow: /private/open$\nDisallow: /*.php\nDisallow:\n"
+    robots = b"User-agent: other\nDisallow: /\n\nUser-Agent: Trawl # us\nUser-agent: x\nDisallow: /private\nAllow: /private/open$\nDisallow: /*.php\nDisallow:\nAllow: /tie\nDisallow: /tie\n"
     with server({"/robots.txt": lambda h: (200, {}, robots), "/p": page, "/data.csv?q=1": lambda h: (200, {}, b"text\na row\n"),
                  "/to": lambda h: (302, {"Location": "/p"}, b""), "/loop": lambda h: (302, {"Location": "/loop"}, b""),
                  "/file": lambda h: (302, {"Location": "file:///etc/passwd"}, b""), "/hidden": lambda h: (302, {"Location": "/private/x"}, b""),
-                 "/private/open": lambda h: (200, {}, b"open"), "/big": lambda h: (200, {}, b"x" * 200000), "/busy": sometimes,
+                 "/private/open": lambda h: (200, {}, b"open"), "/tie": lambda h: (200, {}, b"tie"), "/big": lambda h: (200, {}, b"x" * 200000), "/busy": sometimes,
                  "/packed": lambda h: (200, {"Content-Encoding": "gzip"}, gzip.compress(b"packed text"))}) as (host, seen):
         env = {**os.environ, "XDG_CACHE_HOME": os.path.abspath("cache")}
         def get(*paths, **keywords):
@@ -551,7 +552,8 @@ def test_fetch():
         age()
         changed["etag"] = '"2"'
         equal(get("/p"), ['T\n\nversion "2" z'])
-        equal(get("/data.csv?q=1", "/to", "/private/open", "/packed"), ["a row", 'T\n\nversion "2" z', "open", "packed text"])
+        equal(get("/data.csv?q=1", "/to", "/private/open", "/packed", "/tie"),
+              ["a row", 'T\n\nversion "2" z', "open", "packed text", "tie"])
         equal(records("--from", "lines", "--files-from", "-", "--fetch", "--fetch-delay", "0", stdin=(host + "/packed\n").encode(), env=env)[0]["text"], "packed text")
         before = len(seen)
         for path, says in (("/private/x", "robots.txt asks programs to stay away"), ("/a.php?b", "robots.txt asks"), ("/hidden", "robots.txt asks"),
