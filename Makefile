@@ -50,17 +50,21 @@ TOOLS   := $(patsubst %.c,$(B)/%,$(TOOL_SRC))
 FUZZERS := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 BENCHES := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 LIB     := $(B)/libtrawl.a
+CLI_LIB := $(B)/libcli.a
 
 all: trawl  ## release build of ./trawl
 
 trawl: $(B)/trawl
 	@cp -f $< $@
 
-$(B)/trawl: $(call obj,$(CLI_SRC)) $(LIB)
+$(B)/trawl: $(B)/cli/main.o $(CLI_LIB) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
 $(LIB): $(call obj,$(LIB_SRC))
+	@rm -f $@ && $(AR) rcs $@ $^
+
+$(CLI_LIB): $(call obj,$(filter-out cli/main.c,$(CLI_SRC))) # for the tests of its parts
 	@rm -f $@ && $(AR) rcs $@ $^
 
 # A file is compiled for the instruction set its name ends in; no other file is.
@@ -83,7 +87,7 @@ $(TESTS) $(TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) $(WRAP) -o $@ $^ $(LIB_LIBS)
 
-$(FUZZERS): $(B)/%: $(B)/%.o $(call obj,tests/support/gguf_write.c $(filter-out cli/main.c,$(CLI_SRC))) $(LIB)
+$(FUZZERS): $(B)/%: $(B)/%.o $(call obj,tests/support/gguf_write.c) $(CLI_LIB) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 

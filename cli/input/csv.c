@@ -123,7 +123,7 @@ int csv_next(struct csv *csv, struct error *err)
             state = QUOTE_IN_QUOTED;
             csv->start++;
         } else if (c == '"' && state == QUOTE_IN_QUOTED) {
-            state = QUOTED;
+            state = QUOTED; /* doubled */
             if (keep(csv, 1, &too_large, err) < 0)
                 return -1;
         } else if (c == csv->delimiter && state != QUOTED) {
