@@ -23,8 +23,11 @@ PKGS  := libpcre2-8
 URING := $(if $(filter arm64,$(BUILD)),,$(shell pkg-config --exists liburing && echo liburing))
 LIB_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(URING)) $(if $(URING),-DHAVE_LIBURING)
 LIB_LIBS   := $(shell pkg-config --libs $(PKGS) $(URING)) -lm -pthread
-CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0)
-CLI_LIBS   := $(shell pkg-config --libs libxml-2.0)
+# Libraries that the program, not the engine, uses where they are: each is -DHAVE_ its name.
+OPTIONAL   := $(if $(filter arm64,$(BUILD)),,$(foreach p,libarchive sqlite3 libcurl,$(shell pkg-config --exists $(p) && echo $(p))))
+CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0 $(OPTIONAL)) $(if $(filter libarchive,$(OPTIONAL)),-DHAVE_LIBARCHIVE) \
+	$(if $(filter sqlite3,$(OPTIONAL)),-DHAVE_SQLITE) $(if $(filter libcurl,$(OPTIONAL)),-DHAVE_LIBCURL)
+CLI_LIBS   := $(shell pkg-config --libs libxml-2.0 $(OPTIONAL)) $(if $(filter darwin%,$(shell $(CC) -dumpmachine | sed 's/.*-//')),-liconv)
 ARCH  := $(shell $(CC) -dumpmachine | sed 's/-.*//;s/arm64/aarch64/')
 
 # Floating point is never reassociated or contracted by the compiler: results are part of the contract (docs/numerics.md).
@@ -49,17 +52,21 @@ TOOLS   := $(patsubst %.c,$(B)/%,$(TOOL_SRC))
 FUZZERS := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 BENCHES := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 LIB     := $(B)/libtrawl.a
+CLI_LIB := $(B)/libcli.a
 
 all: trawl  ## release build of ./trawl
 
 trawl: $(B)/trawl
 	@cp -f $< $@
 
-$(B)/trawl: $(call obj,$(CLI_SRC)) $(LIB)
+$(B)/trawl: $(B)/cli/main.o $(CLI_LIB) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
 $(LIB): $(call obj,$(LIB_SRC))
+	@rm -f $@ && $(AR) rcs $@ $^
+
+$(CLI_LIB): $(call obj,$(filter-out cli/main.c,$(CLI_SRC))) # for the tests of its parts
 	@rm -f $@ && $(AR) rcs $@ $^
 
 # A file is compiled for the instruction set its name ends in; no other file is.
@@ -93,9 +100,9 @@ $(B)/bench/arm_counts: $(B)/bench/arm_counts.o $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) -static -o $@ $^ -lm
 
-$(FUZZERS): $(B)/%: $(B)/%.o $(call obj,tests/support/gguf_write.c) $(LIB)
+$(FUZZERS): $(B)/%: $(B)/%.o $(call obj,tests/support/gguf_write.c) $(CLI_LIB) $(LIB)
 	$(say) LINK $@
-	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS)
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
 tests: $(TESTS) $(TOOLS) $(B)/trawl  ## build every test program
 objects: $(call obj,$(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(TEST_SRC))
