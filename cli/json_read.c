@@ -95,7 +95,8 @@ static int take_string(struct parser *parser, const char **text, size_t *n_bytes
         close += *close == '\\' && close + 1 < parser->end ? 2 : 1;
     if (close >= parser->end)
         return refuse(parser, "a string does not end");
-    char *to = arena_alloc(parser->arena, (uint64_t)(close - parser->at) + 1, 1, "JSON", parser->err);
+    char *to =
+        arena_alloc(parser->arena, (uint64_t)(close - parser->at) + 1, 1, "JSON", parser->err);
     size_t n = 0;
     if (!to)
         return -1;

@@ -133,6 +133,14 @@ void reliability_table(const struct scored *items, size_t n,
     }
 }
 
+/* Everything before [end] is answered yes, with these [counts]. */
+static struct operating_point point_at(const struct scored *sorted, size_t n, size_t end,
+                                       struct confusion counts)
+{
+    return (struct operating_point){
+        .threshold = sorted[end - 1].p, .below = end < n ? sorted[end].p : -1, .counts = counts};
+}
+
 bool threshold_for_recall(const struct scored *sorted, size_t n, double wanted,
                           struct operating_point *point)
 {
@@ -141,7 +149,7 @@ bool threshold_for_recall(const struct scored *sorted, size_t n, double wanted,
         end = metrics_step_end(sorted, n, i);
         take_step(&c, sorted, i, end);
         if (confusion_recall(&c) >= wanted) {
-            *point = (struct operating_point){sorted[i].p, c};
+            *point = point_at(sorted, n, end, c);
             return true;
         }
     }
@@ -157,7 +165,7 @@ bool threshold_for_precision(const struct scored *sorted, size_t n, double wante
         end = metrics_step_end(sorted, n, i);
         take_step(&c, sorted, i, end);
         if (confusion_precision(&c) >= wanted) {
-            *point = (struct operating_point){sorted[i].p, c};
+            *point = point_at(sorted, n, end, c);
             found = true;
         }
     }

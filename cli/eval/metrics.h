@@ -44,7 +44,8 @@ void reliability_table(const struct scored *items, size_t n,
                        struct reliability_bin bins[N_RELIABILITY_BINS]);
 
 struct operating_point {
-    double threshold;
+    double threshold; /* an item's p */
+    double below;     /* the next lower p, -1 when there is none: anything between does the same */
     struct confusion counts;
 };
 /* The highest threshold whose recall is at least [wanted]: of all such it has the best precision
