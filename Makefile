@@ -23,8 +23,9 @@ PKGS  := libpcre2-8
 URING := $(if $(filter arm64,$(BUILD)),,$(shell pkg-config --exists liburing && echo liburing))
 LIB_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(URING)) $(if $(URING),-DHAVE_LIBURING)
 LIB_LIBS   := $(shell pkg-config --libs $(PKGS) $(URING)) -lm -pthread
-CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0)
-CLI_LIBS   := $(shell pkg-config --libs libxml-2.0)
+SQLITE := $(if $(filter arm64,$(BUILD)),,$(shell pkg-config --exists sqlite3 && echo sqlite3))
+CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0 $(SQLITE)) $(if $(SQLITE),-DHAVE_SQLITE)
+CLI_LIBS   := $(shell pkg-config --libs libxml-2.0 $(SQLITE))
 ARCH  := $(shell $(CC) -dumpmachine | sed 's/-.*//;s/arm64/aarch64/')
 
 # Floating point is never reassociated or contracted by the compiler: results are part of the contract (docs/numerics.md).
@@ -47,6 +48,7 @@ TESTS   := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 TOOLS   := $(patsubst %.c,$(B)/%,$(TOOL_SRC))
 FUZZERS := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 BENCHES := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
+GEN     := build/gen
 LIB     := $(B)/libtrawl.a
 CLI_LIB := $(B)/libcli.a
 
@@ -72,7 +74,7 @@ $(B)/%_avx512.o:  ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
 $(B)/%_neondot.o: ISA := -march=armv8.2-a+dotprod
 $(B)/cli/%.o:     CFLAGS += $(CLI_CFLAGS)
 $(B)/tests/%.o:   CFLAGS += -Itests
-$(B)/tests/cli/%.o: CFLAGS += -Icli $(CLI_CFLAGS)
+$(B)/tests/cli/%.o $(B)/tests/tools/%.o: CFLAGS += -Icli $(CLI_CFLAGS)
 $(B)/bench/%.o:   CFLAGS += -Itests
 
 $(B)/%.o: %.c Makefile
@@ -80,14 +82,22 @@ $(B)/%.o: %.c Makefile
 	$(say) CC $<
 	$(Q)$(COMPILE) -c $< -o $@
 
+# The page of the HTML report, as C strings.
+HTML_PAGE := cli/output/html/style.css $(addprefix cli/output/html/,rows.js review.js grid.js page.js)
+$(GEN)/html_page.h: tools/html_page.sh $(HTML_PAGE)
+	@mkdir -p $(@D)
+	@tools/html_page.sh $(HTML_PAGE) >$@
+$(B)/cli/output/table_html.o: $(GEN)/html_page.h
+$(B)/cli/output/table_html.o: CFLAGS += -I$(GEN)
+
 # Tests may make any allocation fail: the linker routes them through tests/support/fault.c.
 WRAP := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup aligned_alloc posix_memalign mmap pread)
 CLI_TESTS := $(patsubst %.c,$(B)/%,$(CLI_TEST_SRC))
-$(filter-out $(CLI_TESTS),$(TESTS)) $(TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
+$(filter-out $(CLI_TESTS),$(TESTS)) $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) $(WRAP) -o $@ $^ $(LIB_LIBS)
 
-$(CLI_TESTS): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(CLI_LIB) $(LIB)
+$(CLI_TESTS) $(TOOLS): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(CLI_LIB) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) $(WRAP) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 

@@ -79,12 +79,12 @@ static int add_cell(struct rows *rows, struct row_cell cell, struct error *err)
     return 0;
 }
 
-/* ---- CSV (RFC 4180) and TSV ---- */
+/* ---- CSV (RFC 4180), and TSV as trawl writes it: \t, \n, \r and \\, no quotes ---- */
 
 /* Reads on while a quoted cell holds line ends. */
 static int read_rest(struct rows *rows, struct error *err)
 {
-    bool quoted = false, begins = true;
+    bool quoted = false, begins = rows->separator != '\t';
     for (size_t at = 0; at < rows->text.n_bytes || quoted; at++) {
         if (at == rows->text.n_bytes) {
             int status = read_line(rows, err);
@@ -100,7 +100,7 @@ static int read_rest(struct rows *rows, struct error *err)
             at++;
         else if (text[at] == '"' && (quoted || begins))
             quoted = !quoted;
-        begins = text[at] == rows->separator;
+        begins = text[at] == rows->separator && rows->separator != '\t';
     }
     return 0;
 }
@@ -117,6 +117,15 @@ static void unquote(const char **at, char **to)
     *at = from + 1;
 }
 
+/* The byte at [*at], which a backslash may stand for; both are moved on. */
+static void unescape(const char **at, char **to)
+{
+    static const char letters[] = "tnr\\", special[] = "\t\n\r\\";
+    const char *found = **at == '\\' && (*at)[1] ? strchr(letters, (*at)[1]) : NULL;
+    *(*to)++ = found ? special[found - letters] : **at;
+    *at += found ? 2 : 1;
+}
+
 static int split_cells(struct rows *rows, struct error *err)
 {
     if (read_rest(rows, err) < 0)
@@ -129,7 +138,10 @@ static int split_cells(struct rows *rows, struct error *err)
     for (bool more = true; more;) {
         size_t i = rows->row.n_cells;
         struct row_cell cell = {.name = i < rows->n_header ? rows->header[i] : "", .text = to};
-        if (at < end && *at == '"')
+        if (rows->separator == '\t')
+            while (at < end && *at != '\t')
+                unescape(&at, &to);
+        else if (at < end && *at == '"')
             unquote(&at, &to);
         while (at < end && *at != rows->separator)
             *to++ = *at++;
