@@ -354,7 +354,8 @@ class Page {
             }
             detail.append(list);
         }
-        for (const question of table.questions) detail.append(this.questionBox(question, at, id));
+        if (this.question) detail.append(this.questionBox(this.question, at, id));
+        if (table.questions.length > 1) detail.append(this.otherQuestions(at, id));
         if (table.text >= 0) detail.append(this.textBox(textOf(table, at)));
         detail.scrollTop = 0;
     }
@@ -369,19 +370,15 @@ class Page {
         return link;
     }
 
+    /* The question that is reviewed, with what decided its answer. It stays in sight while the text is read. */
     questionBox(question, at, id) {
-        const {table} = this, active = question === this.question, box = make('div', 'question' + (active ? ' active' : ''));
-        const text = make('p'), p = probabilityOf(table, at, question), answer = answerOf(table, at, question);
+        const {table} = this, box = make('div', 'question'), text = make('p');
+        const p = probabilityOf(table, at, question), answer = answerOf(table, at, question), distribution = distributionOf(table, at, question);
         text.append(make('b', '', question.name), question.text && question.text !== question.name ? question.text : '');
         box.append(text);
-        const distribution = distributionOf(table, at, question);
         if (p === null && answer === '') box.append(make('div', 'quiet', 'not asked'));
         else if (distribution.length > 0) for (const [label, share] of distribution) box.append(this.bar(label, share, String(label) === answer));
         else box.append(this.bar(answer || (p >= question.threshold ? 'yes' : 'no'), p));
-        if (!active) {
-            box.addEventListener('click', () => this.chooseQuestion(question));
-            return box;
-        }
         const verdict = this.review.get(question.name, id), words = WORDS[question.kind] || WORDS.other, buttons = make('div', 'verdicts');
         for (const name of VERDICTS) {
             const button = this.button('', () => this.judge(verdict === name ? undefined : name), name);
@@ -391,6 +388,25 @@ class Page {
         }
         box.append(buttons);
         return box;
+    }
+
+    /* A line for each of the others; a click makes it the one that is reviewed. */
+    otherQuestions(at, id) {
+        const {table} = this, list = make('div', 'others');
+        for (const question of table.questions) {
+            if (question === this.question) continue;
+            const p = probabilityOf(table, at, question), answer = answerOf(table, at, question), verdict = this.review.get(question.name, id);
+            const line = this.button('', () => this.chooseQuestion(question), '', question.text || question.name);
+            const track = make('span', 'track'), bar = make('i');
+            line.classList.toggle('low', question.kind === 'yes_no' && !(p >= question.threshold));
+            bar.style.width = 100 * (p ?? 0) + '%';
+            track.append(bar);
+            track.style.visibility = p === null ? 'hidden' : '';
+            line.append(make('b', '', question.name), track, make('em', '', p === null && answer === '' ? 'not asked' : [answer, decimals(p)].join(' ')),
+                make('span', 'sign ' + (verdict || ''), verdict ? SIGNS[verdict] : ''));
+            list.append(line);
+        }
+        return list;
     }
 
     bar(label, p, chosen) {
