@@ -103,8 +103,6 @@ void report_json(const struct report *report, struct out *out)
     out_key_count(out, "too_long", stats->too_long);
     if (report->sampled_from > 0)
         out_key_count(out, "sampled_from", report->sampled_from);
-    if (report->calibration)
-        out_key_text(out, "calibration", report->calibration);
     out_key_count(out, "sequences", stats->sequences);
     out_key_count(out, "prompt_tokens", stats->prompt_tokens);
     out_key_count(out, "rows", stats->rows);
@@ -128,6 +126,8 @@ void report_json(const struct report *report, struct out *out)
     out_key_text(out, "cpu", plan->cpu);
     out_key_text(out, "numerics", plan->numerics);
     out_key_text(out, "reader", plan->reader);
+    if (report->calibration)
+        out_key_text(out, "calibration", report->calibration);
     out_text(out, "}\n");
 }
 

@@ -7,12 +7,13 @@
 
 struct report {
     struct trawl_stats stats;
-    bool asked;              /* documents were asked; else sequences were scored */
-    uint64_t selected;       /* documents that were printed or would have been */
-    uint64_t binary;         /* files that were skipped because of NUL bytes */
-    uint64_t unreadable;     /* files that were missing or failed */
+    bool asked;            /* documents were asked; else sequences were scored */
+    uint64_t selected;     /* documents that were printed or would have been */
+    uint64_t binary;       /* files that were skipped because of NUL bytes */
+    uint64_t unreadable;   /* files that were missing or failed */
+    uint64_t sampled_from; /* documents that --sample chose from, 0: no sampling */
+
     const char *calibration; /* its method, NULL: none */
-    uint64_t sampled_from;   /* documents that --sample chose from, 0: no sampling */
 };
 
 void report_screen(const struct report *report, struct out *out);
