@@ -144,7 +144,7 @@ static int fit(struct eval *eval, struct error *err)
     enum calibration_method method = (enum calibration_method)eval->fit;
     for (size_t i = 0; i < eval->labels.n_questions; i++) {
         const struct judged_question *question = &eval->answers.questions[i];
-        if (question->n_items == 0)
+        if (question->n_items == 0 || question->is_choice)
             continue;
         struct calibrated_question *fitted =
             calibrations_add(&eval->fitted, question->name, question->text, err);
@@ -161,7 +161,9 @@ static int fit(struct eval *eval, struct error *err)
                 cross_validate(question->items, question->n_items, method),
                 calibration_method_name(method), N_FOLDS);
     }
-    return 0;
+    return eval->fitted.n_questions > 0
+               ? 0
+               : fail(err, ERROR_USAGE, "--fit: there is no question with answers of yes and no");
 }
 
 static int write_file(const char *path, void (*write)(const void *what, struct out *out),

@@ -4,9 +4,11 @@
 #include "base/size.h"
 #include "rows.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 /* One file being read. */
@@ -62,16 +64,81 @@ static int is_wanted(const struct answers *answers, const char *id, size_t quest
     return 0;
 }
 
-/* The probability [p] that the answer for the document is yes. */
-static int add_answer(struct reading *reading, size_t index, double p, bool unsure,
-                      struct error *err)
+static struct judged_class *class_of(struct judged_question *question, const char *name,
+                                     struct error *err)
+{
+    size_t n = question->n_classes;
+    for (size_t i = 0; i < n; i++)
+        if (strcasecmp(question->classes[i].name, name) == 0)
+            return &question->classes[i];
+    struct judged_class *classes = realloc(question->classes, (n + 1) * sizeof *classes);
+    if (classes)
+        question->classes = classes;
+    char *copy = classes ? strdup(name) : NULL;
+    if (!copy) {
+        fail_memory(err, (n + 1) * sizeof *classes, "answers");
+        return NULL;
+    }
+    classes[n] = (struct judged_class){.name = copy};
+    question->n_classes++;
+    return &classes[n];
+}
+
+/* Counts a choice's answer beside its label. */
+static int judge_choice(struct judged_question *question, const char *answer, const char *label,
+                        bool *right, struct error *err)
+{
+    double a, b;
+    *right = strcasecmp(answer, label) == 0 ||
+             (text_number(answer, &a) && text_number(label, &b) && nearbyint(a) == b);
+    struct judged_class *chosen = class_of(question, *right ? label : answer, err);
+    if (!chosen)
+        return -1;
+    chosen->n_answers++;
+    chosen->n_right += *right;
+    struct judged_class *truth = class_of(question, label, err);
+    if (!truth)
+        return -1;
+    truth->n_truth++;
+    return 0;
+}
+
+static int calibrate(const struct answers *answers, const struct judged_question *question,
+                     double *p, struct error *err)
+{
+    if (!answers->corrections || question->is_choice)
+        return 0;
+    const struct calibrated_question *correction =
+        calibrations_find(answers->corrections, question->name, question->text, err);
+    if (correction)
+        *p = calibration_apply(&correction->calibration, *p);
+    return correction ? 0 : -1;
+}
+
+static int add_item(struct judged_question *question, struct scored item, struct error *err)
+{
+    if (question->n_items == question->capacity) {
+        size_t capacity = max_size(64, question->capacity * 2);
+        struct scored *items = realloc(question->items, capacity * sizeof *items);
+        if (!items)
+            return fail_memory(err, capacity * sizeof *items, "answers");
+        question->items = items;
+        question->capacity = capacity;
+    }
+    question->items[question->n_items++] = item;
+    return 0;
+}
+
+/* The probability [p] that the answer for the document is yes, or, of a choice, that it is
+ * [answer]. */
+static int add_answer(struct reading *reading, size_t index, double p, const char *answer,
+                      bool unsure, struct error *err)
 {
     struct answers *answers = reading->answers;
     struct judged_question *question = &answers->questions[index];
     const char *id = reading->id.data;
     struct label *label = labels_find(answers->labels, id, index);
-    enum truth truth = TRUTH_NONE;
-    bool wanted;
+    bool wanted, labelled = label, right = false;
     question->any_answers = true;
     if (p < 0 || p > 1)
         return fail(err, ERROR_FORMAT, "%s: %g is not a probability", question->name, p);
@@ -81,34 +148,32 @@ static int add_answer(struct reading *reading, size_t index, double p, bool unsu
                     answers->labels->by_base_name ? " (labels without folders name files by their "
                                                     "base names)"
                                                   : "");
-    if (label)
+    if (label) {
+        enum truth truth = TRUTH_NONE;
         label->answered = true;
-    if (label && label_truth(label, &truth, err) < 0)
-        return -1;
-    if (truth == TRUTH_NONE) {
+        if (question->is_choice)
+            labelled = !label_is_empty(label);
+        else if (label_truth(label, &truth, err) < 0)
+            return -1;
+        else
+            labelled = truth != TRUTH_NONE;
+        right = truth == TRUTH_YES;
+    }
+    if (!labelled) {
         question->n_unlabelled++;
         return 0;
     }
-    if (is_wanted(answers, id, index, &wanted, err) < 0 || !wanted)
-        return wanted ? -1 : 0;
-    if (answers->corrections) {
-        const struct calibrated_question *correction =
-            calibrations_find(answers->corrections, question->name, question->text, err);
-        if (!correction)
-            return -1;
-        p = calibration_apply(&correction->calibration, p);
-    }
-    if (question->n_items == question->capacity) {
-        size_t capacity = max_size(64, question->capacity * 2);
-        struct scored *items = realloc(question->items, capacity * sizeof *items);
-        if (!items)
-            return fail_memory(err, capacity * sizeof *items, "answers");
-        question->items = items;
-        question->capacity = capacity;
-    }
-    question->items[question->n_items++] = (struct scored){p, truth == TRUTH_YES};
+    if (is_wanted(answers, id, index, &wanted, err) < 0)
+        return -1;
+    if (!wanted)
+        return 0;
+    if (question->is_choice &&
+        judge_choice(question, answer ? answer : "", label->text, &right, err) < 0)
+        return -1;
+    if (calibrate(answers, question, &p, err) < 0)
+        return -1;
     question->n_unsure += unsure;
-    return 0;
+    return add_item(question, (struct scored){p, right}, err);
 }
 
 /* A row of `trawl grep --json`. */
@@ -137,33 +202,49 @@ static int take_grep_row(struct reading *reading, const struct row *row,
     if (remember_text(&reading->answers->questions[question], text ? text->text : NULL, err) < 0)
         return -1;
     bool unsure = p_other && row_cell_number(p_other, &other) && other > 0.5;
-    return add_answer(reading, question, p, unsure, err);
+    return add_answer(reading, question, p, NULL, unsure, err);
+}
+
+static bool is_yes_or_no(const char *answer)
+{
+    return !*answer || strcmp(answer, "yes") == 0 || strcmp(answer, "no") == 0 ||
+           strcmp(answer, "unsure") == 0;
+}
+
+/* The columns of one question, if they are there. */
+static int take_columns(struct reading *reading, const struct row *row, size_t question,
+                        struct error *err)
+{
+    struct judged_question *judged = &reading->answers->questions[question];
+    char name[512];
+    snprintf(name, sizeof name, "%s_p", judged->name);
+    const struct row_cell *answer = row_find(row, judged->name), *p_cell = row_find(row, name);
+    double p = NAN;
+    if (!reading->answers->labels->is_truth[question] && answer && p_cell &&
+        !is_yes_or_no(answer->text))
+        judged->is_choice = true;
+    p_cell = p_cell ? p_cell : answer;
+    if (!p_cell)
+        return 0;
+    reading->any_match = true;
+    if (p_cell->n_bytes == 0) /* not asked */
+        return 0;
+    if (!row_cell_number(p_cell, &p))
+        return fail(err, ERROR_FORMAT,
+                    "%s: '%s' is not a number (a column %s should have probabilities)",
+                    judged->name, p_cell->text, name);
+    bool unsure = answer && strcmp(answer->text, "unsure") == 0;
+    return add_answer(reading, question, p, answer ? answer->text : NULL, unsure, err);
 }
 
 /* A row of a table with columns for questions. */
 static int take_table_row(struct reading *reading, const struct row *row, struct error *err)
 {
-    const struct labels *labels = reading->answers->labels;
-    for (size_t i = 0; i < labels->n_questions; i++) {
-        if (reading->question < labels->n_questions && reading->question != i)
-            continue;
-        char name[512];
-        snprintf(name, sizeof name, "%s_p", labels->questions[i]);
-        const struct row_cell *cell = row_find(row, name);
-        cell = cell ? cell : row_find(row, labels->questions[i]);
-        if (!cell)
-            continue;
-        double p;
-        reading->any_match = true;
-        if (cell->n_bytes == 0) /* not asked */
-            continue;
-        if (!row_cell_number(cell, &p))
-            return fail(err, ERROR_FORMAT,
-                        "%s: '%s' is not a number (a column %s should have probabilities)",
-                        labels->questions[i], cell->text, name);
-        if (add_answer(reading, i, p, false, err) < 0)
+    size_t n = reading->answers->labels->n_questions;
+    for (size_t i = 0; i < n; i++)
+        if ((reading->question == n || reading->question == i) &&
+            take_columns(reading, row, i, err) < 0)
             return -1;
-    }
     return 0;
 }
 
@@ -225,17 +306,18 @@ static int count_missing(struct answers *answers, struct error *err)
     for (size_t i = 0; i < labels->n_items; i++) {
         const struct label *label = &labels->items[i];
         struct judged_question *question = &answers->questions[label->question];
-        enum truth truth;
+        enum truth truth = TRUTH_NONE;
         bool wanted;
         bool replaced = i + 1 < labels->n_items &&
                         labels->items[i + 1].question == label->question &&
                         strcmp(labels->items[i + 1].id, label->id) == 0;
         if (label->answered || replaced || !question->any_answers)
             continue;
-        if (label_truth(label, &truth, err) < 0 ||
+        if ((!question->is_choice && label_truth(label, &truth, err) < 0) ||
             is_wanted(answers, label->id, label->question, &wanted, err) < 0)
             return -1;
-        question->n_missing += truth != TRUTH_NONE && wanted;
+        bool labelled = question->is_choice ? !label_is_empty(label) : truth != TRUTH_NONE;
+        question->n_missing += labelled && wanted;
     }
     return 0;
 }
@@ -259,6 +341,9 @@ void answers_deinit(struct answers *answers)
     for (size_t i = 0; answers->questions && i < answers->labels->n_questions; i++) {
         free(answers->questions[i].text);
         free(answers->questions[i].items);
+        for (size_t c = 0; c < answers->questions[i].n_classes; c++)
+            free(answers->questions[i].classes[c].name);
+        free(answers->questions[i].classes);
     }
     free(answers->questions);
     answers->questions = NULL;

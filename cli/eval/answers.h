@@ -7,6 +7,14 @@
 #include "labels.h"
 #include "metrics.h"
 
+/* An answer of a choice. */
+struct judged_class {
+    char *name;
+    uint64_t n_truth, n_answers, n_right;
+};
+
+/* Of a choice (labels other than yes and no) the items are about its answers: p is the probability
+ * of the label that was chosen, yes that it is right. */
 struct judged_question {
     const char *name;     /* the label's */
     char *text;           /* as it was asked; NULL: the answers do not say */
@@ -16,6 +24,9 @@ struct judged_question {
     uint64_t n_missing;    /* labels without an answer */
     uint64_t n_unsure;     /* of the items: neither yes nor no was likely */
     bool any_answers;
+    bool is_choice;
+    struct judged_class *classes; /* [n_classes] */
+    size_t n_classes;
 };
 
 struct answers {
@@ -29,7 +40,8 @@ int answers_init(struct answers *answers, struct error *err) MUST_CHECK;
 
 /* FILE or NAME=FILE. Rows with `p_yes` are one question's: NAME, else the question they name, else
  * the file's base name, else the only one that is labelled. Of other rows the probabilities are in
- * a column per question, NAME_p or NAME. Each document may be answered once. */
+ * a column per question, NAME_p or NAME; of a choice the label is in NAME, of a scale a number
+ * whose nearest whole one counts. Each document may be answered once. */
 int answers_read(struct answers *answers, const char *operand, struct error *err) MUST_CHECK;
 
 /* After the last file. Fails when there is nothing to judge. */

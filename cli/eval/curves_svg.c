@@ -221,18 +221,24 @@ static void put_question(struct out *out, const struct judged_question *question
     put_calibration(out, question);
 }
 
+/* Of a choice there is no curve to draw. */
+static bool is_drawn(const struct judged_question *question)
+{
+    return question->n_items > 0 && !question->is_choice;
+}
+
 void curves_svg(const struct answers *answers, double threshold, struct out *out)
 {
     int n_rows = 0;
     for (size_t i = 0; i < answers->labels->n_questions; i++)
-        n_rows += answers->questions[i].n_items > 0;
+        n_rows += is_drawn(&answers->questions[i]);
     out_format(out,
                "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
                "height=\"%d\">\n%s<rect class=\"paper\" width=\"%d\" height=\"%d\"/>\n",
                WIDTH, n_rows * ROW, WIDTH, n_rows * ROW, STYLE, WIDTH, n_rows * ROW);
     int row = 0;
     for (size_t i = 0; i < answers->labels->n_questions; i++) {
-        if (answers->questions[i].n_items == 0)
+        if (!is_drawn(&answers->questions[i]))
             continue;
         out_format(out, "<g transform=\"translate(0 %d)\">\n", row++ * ROW);
         put_question(out, &answers->questions[i], threshold);

@@ -32,6 +32,40 @@ static struct figures make_figures(const struct judged_question *question, doubl
     return f;
 }
 
+/* Of a choice: always giving the commonest label, and the mean over labels of their F1. */
+static double commonest_share(const struct judged_question *question)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < question->n_classes; i++)
+        most = question->classes[i].n_truth > most ? question->classes[i].n_truth : most;
+    return question->n_items > 0 ? (double)most / (double)question->n_items : NAN;
+}
+
+static double macro_f1(const struct judged_question *question)
+{
+    double sum = 0;
+    for (size_t i = 0; i < question->n_classes; i++) {
+        const struct judged_class *c = &question->classes[i];
+        sum += 2 * (double)c->n_right / (double)(c->n_truth + c->n_answers);
+    }
+    return question->n_classes > 0 ? sum / (double)question->n_classes : NAN;
+}
+
+/* The share of answers that are right: of a choice the threshold has no part in it. */
+static double accuracy_of(const struct judged_question *question, const struct figures *f)
+{
+    return question->is_choice ? (double)f->n_yes / (double)question->n_items
+                               : confusion_accuracy(&f->counts);
+}
+
+static bool any_of_kind(const struct answers *answers, bool is_choice)
+{
+    for (size_t i = 0; i < answers->labels->n_questions; i++)
+        if (answers->questions[i].n_items > 0 && answers->questions[i].is_choice == is_choice)
+            return true;
+    return false;
+}
+
 /* The shortest decimal that does what the point's threshold does: it need not be that p itself. */
 struct threshold_text {
     char text[32];
@@ -74,23 +108,28 @@ static void print_cell(struct out *out, int width, double value)
         out_format(out, "%*.3f", width, value);
 }
 
-static void print_table(const struct answers *answers, double threshold, struct out *out)
+static int name_width(const struct answers *answers)
 {
-    size_t n = answers->labels->n_questions, width = strlen("question");
-    for (size_t i = 0; i < n; i++)
+    size_t width = strlen("question");
+    for (size_t i = 0; i < answers->labels->n_questions; i++)
         if (answers->questions[i].n_items > 0 && strlen(answers->questions[i].name) > width)
             width = strlen(answers->questions[i].name);
+    return (int)width;
+}
+
+static void print_yes_no_table(const struct answers *answers, double threshold, struct out *out)
+{
+    int width = name_width(answers);
     out_format(out,
                "%-*s       n     yes  majority  accuracy  precision  recall     F1  ROC AUC  "
                "avg. precision  Brier\n",
-               (int)width, "question");
-    for (size_t i = 0; i < n; i++) {
+               width, "question");
+    for (size_t i = 0; i < answers->labels->n_questions; i++) {
         const struct judged_question *question = &answers->questions[i];
-        if (question->n_items == 0)
+        if (question->n_items == 0 || question->is_choice)
             continue;
         struct figures f = make_figures(question, threshold);
-        out_format(out, "%-*s %7zu %7" PRIu64, (int)width, question->name, question->n_items,
-                   f.n_yes);
+        out_format(out, "%-*s %7zu %7" PRIu64, width, question->name, question->n_items, f.n_yes);
         print_cell(out, 10, f.majority);
         print_cell(out, 10, confusion_accuracy(&f.counts));
         print_cell(out, 11, confusion_precision(&f.counts));
@@ -103,9 +142,32 @@ static void print_table(const struct answers *answers, double threshold, struct 
     }
 }
 
-static void print_reliability(const struct figures *f, struct out *out)
+static void print_choice_table(const struct answers *answers, struct out *out)
 {
-    out_text(out, "  p_yes          n   mean p   share of yes  (95 % interval)\n");
+    int width = name_width(answers);
+    out_format(out, "%-*s       n  labels  majority  accuracy  macro F1  Brier\n", width,
+               "question");
+    for (size_t i = 0; i < answers->labels->n_questions; i++) {
+        const struct judged_question *question = &answers->questions[i];
+        if (question->n_items == 0 || !question->is_choice)
+            continue;
+        struct figures f = make_figures(question, 0);
+        out_format(out, "%-*s %7zu %7zu", width, question->name, question->n_items,
+                   question->n_classes);
+        print_cell(out, 10, commonest_share(question));
+        print_cell(out, 10, accuracy_of(question, &f));
+        print_cell(out, 10, macro_f1(question));
+        print_cell(out, 7, f.brier);
+        out_char(out, '\n');
+    }
+}
+
+static void print_reliability(const struct judged_question *question, const struct figures *f,
+                              struct out *out)
+{
+    out_text(out, question->is_choice
+                      ? "  p              n   mean p   share right   (95 % interval)\n"
+                      : "  p_yes          n   mean p   share of yes  (95 % interval)\n");
     for (int b = 0; b < N_RELIABILITY_BINS; b++) {
         const struct reliability_bin *bin = &f->bins[b];
         if (bin->n == 0)
@@ -154,18 +216,25 @@ void eval_report_text(const struct answers *answers, const struct report_options
                       struct out *out)
 {
     bool any_points = options->recall > 0 || options->precision > 0;
-    print_table(answers, options->threshold, out);
+    if (any_of_kind(answers, false))
+        print_yes_no_table(answers, options->threshold, out);
+    if (any_of_kind(answers, true)) {
+        out_text(out, any_of_kind(answers, false) ? "\n" : "");
+        print_choice_table(answers, out);
+    }
     for (size_t i = 0; i < answers->labels->n_questions; i++) {
         const struct judged_question *question = &answers->questions[i];
-        if (question->n_items == 0 || (options->brief && !any_points))
+        bool points = any_points && !question->is_choice;
+        if (question->n_items == 0 || (options->brief && !points))
             continue;
         out_format(out, "\n%s%s%s\n", question->name, question->text ? ": " : "",
                    question->text ? question->text : "");
         if (!options->brief) {
             struct figures f = make_figures(question, options->threshold);
-            print_reliability(&f, out);
+            print_reliability(question, &f, out);
         }
-        print_points(question, options, out);
+        if (points)
+            print_points(question, options, out);
     }
 }
 
@@ -192,7 +261,7 @@ static void json_counts(struct out *out, const struct confusion *counts)
     out_key_count(out, "true_no", counts->true_no);
 }
 
-static void json_reliability(struct out *out, const struct figures *f)
+static void json_reliability(struct out *out, const struct figures *f, bool is_choice)
 {
     bool any = false;
     out_text(out, ", \"reliability\": [");
@@ -204,7 +273,8 @@ static void json_reliability(struct out *out, const struct figures *f)
                    (b + 1) / 10.0);
         out_key_count(out, "n", bin->n);
         out_key_number(out, "mean_p", bin->sum_p / (double)bin->n);
-        out_key_number(out, "share_yes", (double)bin->n_yes / (double)bin->n);
+        out_key_number(out, is_choice ? "share_right" : "share_yes",
+                       (double)bin->n_yes / (double)bin->n);
         json_interval(out, "interval", clopper_pearson(bin->n_yes, bin->n, CONFIDENCE));
         out_char(out, '}');
         any = true;
@@ -242,20 +312,27 @@ static void json_question(struct out *out, const struct judged_question *questio
     out_json_text(out, question->name, strlen(question->name));
     out_key_text(out, "question", question->text);
     out_key_count(out, "n", n);
-    out_key_count(out, "yes", f.n_yes);
     out_key_count(out, "unsure", question->n_unsure);
     out_key_count(out, "unlabelled", question->n_unlabelled);
     out_key_count(out, "missing", question->n_missing);
-    out_key_number(out, "majority", f.majority);
-    json_counts(out, &f.counts);
-    out_key_number(out, "roc_auc", f.auc);
-    out_key_number(out, "average_precision", f.average_precision);
+    if (question->is_choice) {
+        out_key_count(out, "labels", question->n_classes);
+        out_key_number(out, "majority", commonest_share(question));
+        out_key_number(out, "accuracy", accuracy_of(question, &f));
+        out_key_number(out, "macro_f1", macro_f1(question));
+    } else {
+        out_key_count(out, "yes", f.n_yes);
+        out_key_number(out, "majority", f.majority);
+        json_counts(out, &f.counts);
+        out_key_number(out, "roc_auc", f.auc);
+        out_key_number(out, "average_precision", f.average_precision);
+    }
     out_key_number(out, "brier", f.brier);
-    json_reliability(out, &f);
-    if (options->recall > 0)
+    json_reliability(out, &f, question->is_choice);
+    if (options->recall > 0 && !question->is_choice)
         json_point(out, "at_recall", options->recall,
                    threshold_for_recall(items, n, options->recall, &point) ? &point : NULL);
-    if (options->precision > 0)
+    if (options->precision > 0 && !question->is_choice)
         json_point(out, "at_precision", options->precision,
                    threshold_for_precision(items, n, options->precision, &point) ? &point : NULL);
     out_char(out, '}');

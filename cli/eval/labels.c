@@ -202,6 +202,13 @@ struct label *labels_find(const struct labels *labels, const char *id, size_t qu
     return label || !labels->by_base_name || !slash ? label : find(labels, slash + 1, question);
 }
 
+bool label_is_empty(const struct label *label)
+{
+    enum truth truth = TRUTH_YES;
+    struct error ignored = {0};
+    return label_truth(label, &truth, &ignored) == 0 && truth == TRUTH_NONE;
+}
+
 int label_truth(const struct label *label, enum truth *truth, struct error *err)
 {
     static const struct {

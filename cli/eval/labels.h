@@ -47,7 +47,9 @@ struct label *labels_find(const struct labels *labels, const char *id, size_t qu
 /* The one whose labels are truths; n_questions when there are several or none. */
 size_t labels_only_question(const struct labels *labels);
 
-/* yes, no, or none ("", "-", "unsure"); fails on other words, naming file and line. */
+/* "", "-", "unsure": nobody knows. */
+bool label_is_empty(const struct label *label);
+/* yes, no, or none; fails on other words, naming file and line. */
 int label_truth(const struct label *label, enum truth *truth, struct error *err) MUST_CHECK;
 
 #endif

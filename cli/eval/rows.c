@@ -334,11 +334,16 @@ const struct row_cell *row_find(const struct row *row, const char *name)
     return NULL;
 }
 
-bool row_cell_number(const struct row_cell *cell, double *out)
+bool text_number(const char *text, double *out)
 {
     char *end;
-    *out = strtod(cell->text, &end);
-    return end > cell->text && *end == '\0' && isfinite(*out);
+    *out = strtod(text, &end);
+    return end > text && *end == '\0' && isfinite(*out);
+}
+
+bool row_cell_number(const struct row_cell *cell, double *out)
+{
+    return text_number(cell->text, out);
 }
 
 int row_id(const struct row *row, struct bytes *id, struct error *err)

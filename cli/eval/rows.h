@@ -38,6 +38,8 @@ bool rows_have_header(const struct rows *rows);
 /* The last cell of that name; NULL when there is none. */
 const struct row_cell *row_find(const struct row *row, const char *name);
 
+/* A text as a number; false when it is none. */
+bool text_number(const char *text, double *out);
 /* The text of a cell as a number; false when it is none (NaN and infinity are none). */
 bool row_cell_number(const struct row_cell *cell, double *out);
 

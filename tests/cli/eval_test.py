@@ -173,6 +173,25 @@ def test_printed():
     ok("its text is only text", "script" not in {e.tag.split("}")[1] for e in root.iter()})
 
 
+def test_choices():
+    write("labels.csv", "id,size,stars,event\na,small,1,yes\nb,large,4,no\nc,Large,3,yes\nd,,2,no\ne,small,,yes\n")
+    write("answers.csv", "id,event,event_p,size,size_p,stars,stars_p\na,yes,0.9,small,0.8,1.2,0.5\nb,no,0.2,small,0.6,3.6,0.5\n"
+                         "c,yes,0.7,large,0.9,4.4,0.5\nd,no,0.1,large,0.5,,\ne,,,,,,\n")
+    both = evaluated("choices beside yes and no", "--labels", "labels.csv", "answers.csv")
+    size, stars = both.get("size", {}), both.get("stars", {})
+    ok("a choice", (size.get("n"), size.get("labels"), size.get("missing"), size.get("unlabelled")) == (3, 2, 1, 1), size)
+    ok("its figures", math.isclose(size["accuracy"], 2 / 3, rel_tol=1e-6) and math.isclose(size["majority"], 2 / 3, rel_tol=1e-6)
+       and math.isclose(size["macro_f1"], 2 / 3, rel_tol=1e-6) and math.isclose(size["brier"], (0.04 + 0.36 + 0.01) / 3, rel_tol=1e-6), size)
+    ok("a scale, to the nearest", stars["n"] == 3 and math.isclose(stars["accuracy"], 2 / 3, rel_tol=1e-6), stars)
+    ok("the event", both["event"]["n"] == 4 and both["event"]["accuracy"] == 1, both["event"])
+    text = run("eval", "--labels", "labels.csv", "answers.csv", "--recall", "0.9").stdout
+    ok("two tables", "macro F1" in text and "share right" in text and text.count("recall 0.9") == 1, text)
+    ok("one fit", run("eval", "--labels", "labels.csv", "answers.csv", "--fit", "isotonic", "-o", "one.json").returncode == 0
+       and [q["name"] for q in json.load(open("one.json"))["questions"]] == ["event"])
+    write("sizes.csv", "id,size\na,small\n")
+    refused("no fit of a choice", "no question with answers of yes and no", "--labels", "sizes.csv", "answers.csv", "--fit", "platt", "-o", "x")
+
+
 def test_calibration():
     write("labels.csv", "id,q,r\n" + "".join(f"{i},{int(i % 10 < 1 + i // 20)},{i % 2}\n" for i in range(100)))
     write("answers.csv", "id,q,r\n" + "".join(f"{i},{i / 100},{(i * 37 % 100) / 100}\n" for i in range(100)))
@@ -239,7 +258,7 @@ def test_grep():
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for test in (test_forms, test_joining, test_refusals, test_printed, test_calibration, test_grep):
+        for test in (test_forms, test_joining, test_refusals, test_printed, test_choices, test_calibration, test_grep):
             test()
         os.chdir("/")
     print(f"eval_test: {passed} passed, {failed} failed")
