@@ -124,6 +124,7 @@ def test_hostile(browser, rows):
           browser.run("[document.images.length, document.querySelectorAll('iframe, object, embed').length, document.scripts.length]"), [0, 0, 3])
     title = "Events & </title><script>pages"
     equal("the title", browser.run("document.title"), title)
+    settle(browser)
     for i in range(8):
         text = browser.run("document.querySelector('.detail .text').textContent")
         equal(f"hostile text {i} is shown as it is", text, rows[i][10].replace("\udcff", "\ufffd") if i != 3 else text)
@@ -195,6 +196,7 @@ def test_filters(browser, rows):
     settle(browser)
     expected = [row[0] for row in rows if "brass" in row[10] and row[0].startswith("pages/0012")]
     equal("a word and a phrase", [row[1] for row in seen(browser)], expected)
+    settle(browser)
     ok("words are marked", browser.run("document.querySelector('.text mark').textContent") == "brass")
     browser.keys("y")
     settle(browser)
@@ -315,6 +317,7 @@ def test_browser(path, shots):
         test_filters(browser, rows)
         test_saving(browser, rows, os.getcwd())
         browser.open("cut.html")
+        settle(browser)
         equal("a file that was cut off opens", browser.run(STATUS), "1 of 20 documents")
         if shots:
             shoot(browser, shots)

@@ -12,7 +12,7 @@ function make(name, className, text) {
 
 class Grid {
     /* [host]: table, review, view (positions of rows), current (index into view), question (the active one), order, choose(index),
-     * sort(column). */
+     * sort(column), later({}), which draws in the next frame. */
     constructor(box, host) {
         this.box = box;
         this.host = host;
@@ -23,8 +23,9 @@ class Grid {
         this.rows.setAttribute('role', 'rowgroup');
         box.append(this.names, this.rows);
         this.layOut();
-        box.addEventListener('scroll', () => this.drawSoon(), {passive: true});
-        new ResizeObserver(() => this.drawSoon()).observe(box);
+        box.addEventListener('scroll', () => host.later({}), {passive: true});
+        new ResizeObserver(() => this.measure()).observe(box);
+        this.measure();
         this.rows.addEventListener('click', (event) => {
             const row = event.target.closest('.row');
             if (row) host.choose(row.index);
@@ -116,31 +117,35 @@ class Grid {
         cell.sign.className = 'sign ' + (verdict || '');
     }
 
-    drawSoon() {
-        this.waiting ??= requestAnimationFrame(() => {
-            this.waiting = null;
-            this.draw();
-        });
+    /* Sizes are read here alone: reading them between changes would lay out the page again each time. */
+    measure() {
+        this.above = this.names.offsetHeight;
+        this.room = this.box.clientHeight - this.above;
+        this.host.later({});
     }
 
-    /* All rows anew after a change of the view or of verdicts, else only those that came into sight. */
+    /* [all]: every row anew, after a change of the view or of verdicts; else only those that came into sight. */
     draw(all) {
-        const {view, current} = this.host, above = this.names.offsetHeight;
+        const {view, current} = this.host, height = view.length * ROW_HEIGHT + 'px';
         const first = Math.max(0, Math.floor(this.box.scrollTop / ROW_HEIGHT) - 6);
-        const n = Math.min(view.length, first + Math.ceil((this.box.clientHeight - above) / ROW_HEIGHT) + 12) - first;
-        this.rows.style.height = view.length * ROW_HEIGHT + 'px';
+        const n = Math.max(0, Math.min(view.length, first + Math.ceil(this.room / ROW_HEIGHT) + 12) - first);
+        if (this.rows.style.height !== height) {
+            this.rows.style.height = height;
+            this.box.setAttribute('aria-rowcount', view.length + 1);
+        }
         while (this.pool.length < n) this.pool.push(this.newRow());
-        const used = new Set();
+        for (const row of this.pool) row.used = false;
         for (let index = first; index < first + n; index++) {
             const row = this.pool[index % this.pool.length];
             if (all || row.index !== index || row.at !== view[index]) this.fill(row, index);
-            row.hidden = false;
-            row.classList.toggle('current', index === current);
-            row.setAttribute('aria-selected', index === current);
-            used.add(row);
+            row.used = true;
+            if (row.isCurrent !== (index === current)) {
+                row.isCurrent = index === current;
+                row.classList.toggle('current', row.isCurrent);
+                row.setAttribute('aria-selected', row.isCurrent);
+            }
         }
-        for (const row of this.pool) if (!used.has(row)) row.hidden = true;
-        this.box.setAttribute('aria-rowcount', view.length + 1);
+        for (const row of this.pool) if (row.hidden === row.used) row.hidden = !row.used;
     }
 
     drawHeadings() {
@@ -155,12 +160,13 @@ class Grid {
 
     /* The smallest move that brings row [index] into sight. */
     show(index) {
-        const above = this.names.offsetHeight, top = index * ROW_HEIGHT, room = this.box.clientHeight - above;
-        if (top < this.box.scrollTop) this.box.scrollTop = top;
-        else if (top + ROW_HEIGHT > this.box.scrollTop + room) this.box.scrollTop = top + ROW_HEIGHT - room;
+        const top = index * ROW_HEIGHT, at = this.box.scrollTop;
+        this.rows.style.height = this.host.view.length * ROW_HEIGHT + 'px';
+        if (top < at) this.box.scrollTop = top;
+        else if (top + ROW_HEIGHT > at + this.room) this.box.scrollTop = top + ROW_HEIGHT - this.room;
     }
     /* How many rows a page is. */
     page() {
-        return Math.max(1, Math.floor((this.box.clientHeight - this.names.offsetHeight) / ROW_HEIGHT) - 1);
+        return Math.max(1, Math.floor(this.room / ROW_HEIGHT) - 1);
     }
 }

@@ -19,9 +19,10 @@ class Page {
         this.view = this.table.rows.map((row, at) => at);
         this.current = 0;
         this.review = new Review(this.table.questions, () => this.reviewed());
+        this.due = {};
         this.build();
         this.grid = new Grid(this.box, this);
-        this.chooseQuestion(this.question);
+        this.later({all: true});
         this.box.focus();
         document.addEventListener('keydown', (event) => this.key(event));
     }
@@ -142,7 +143,6 @@ class Page {
             }
             if (low === 0 && high === 1) delete this.ranges[this.question.index];
             else this.ranges[this.question.index] = [low, high];
-            this.drawRange();
             this.filter();
         });
         return input;
@@ -193,9 +193,9 @@ class Page {
         this.view = sortRows(table, filterRows(table, this.words, this.ranges, keep), this.order.column, this.order.how);
         this.current = Math.max(0, this.view.indexOf(at));
         this.nothing.hidden = this.view.length > 0;
-        this.drawRange();
-        this.drawAll();
+        this.message = '';
         this.grid.show(this.current);
+        this.later({all: true});
     }
 
     clear() {
@@ -223,18 +223,16 @@ class Page {
 
     chooseQuestion(question) {
         if (question) this.setQuestion(question);
-        if (this.wanted === 'all') {
-            this.drawRange();
-            this.drawAll();
-        } else this.filter();
+        this.message = '';
+        if (this.wanted === 'all') this.later({all: true});
+        else this.filter();
     }
 
     choose(index) {
         this.current = Math.max(0, Math.min(this.view.length - 1, index));
+        this.message = '';
         this.grid.show(this.current);
-        this.grid.draw();
-        this.drawDetail();
-        this.drawStatus();
+        this.later({detail: true});
     }
 
     /* ---- Verdicts ---- */
@@ -244,7 +242,6 @@ class Page {
         const id = idOf(this.table, this.view[this.current]);
         this.review.set(this.question.name, id, verdict);
         if (verdict && this.current + 1 < this.view.length) this.choose(this.current + 1);
-        else this.drawDetail();
         this.say(verdict ? `${id}: ${verdict}` : `${id}: no verdict`);
     }
 
@@ -272,18 +269,25 @@ class Page {
     }
 
     reviewed() {
-        if (this.grid) this.grid.draw(true);
-        this.drawCounts();
+        this.later({rows: true, detail: true, counts: true});
     }
 
     /* ---- Drawing ---- */
 
-    drawAll() {
-        this.grid.drawHeadings();
-        this.grid.draw(true);
-        this.drawDetail();
-        this.drawCounts();
-        this.drawStatus();
+    /* What is drawn in the next frame, however many keys come before it: all, or rows, detail and counts by themselves. */
+    later(what) {
+        Object.assign(this.due, what);
+        this.frame ??= requestAnimationFrame(() => {
+            const {due} = this;
+            this.due = {};
+            this.frame = null;
+            if (due.all) this.drawRange();
+            if (due.all) this.grid.drawHeadings();
+            this.grid.draw(due.all || due.rows);
+            if (due.all || due.detail) this.drawDetail();
+            if (due.all || due.counts) this.drawCounts();
+            this.drawStatus();
+        });
     }
 
     drawCounts() {
@@ -330,11 +334,14 @@ class Page {
 
     drawStatus() {
         const n = this.view.length, all = this.table.rows.length;
-        this.say(n === 0 ? `none of ${count(all)} documents` : `${count(this.current + 1)} of ${count(n)}${n < all ? `, of ${count(all)} documents` : ' documents'}`);
+        const place = n === 0 ? `none of ${count(all)} documents` : `${count(this.current + 1)} of ${count(n)}${n < all ? `, of ${count(all)} documents` : ' documents'}`;
+        this.status.textContent = this.message ? `${place} · ${this.message}` : place;
     }
 
+    /* Until the next move. */
     say(text) {
-        this.status.textContent = text;
+        this.message = text;
+        this.later({});
     }
 
     drawDetail() {
@@ -357,7 +364,8 @@ class Page {
         if (this.question) detail.append(this.questionBox(this.question, at, id));
         if (table.questions.length > 1) detail.append(this.otherQuestions(at, id));
         if (table.text >= 0) detail.append(this.textBox(textOf(table, at)));
-        detail.scrollTop = 0;
+        if (this.detailOf !== at) detail.scrollTop = 0;
+        this.detailOf = at;
     }
 
     /* An address of the web may be followed; anything else is text. */

@@ -42,13 +42,14 @@ class Review {
         return last;
     }
     keep() {
+        const was = this.kept;
         try {
             localStorage.setItem(this.key, JSON.stringify([...this.by].map(([name, map]) => [name, [...map]])));
             this.kept = true;
         } catch (error) {
             this.kept = false;
         }
-        this.changed();
+        if (this.kept !== was) this.changed();
     }
     count(name) {
         const counts = {accept: 0, reject: 0, unsure: 0};
