@@ -88,6 +88,25 @@ static int read_options(struct eval *eval, const struct arguments *arguments, st
     return 0;
 }
 
+/* A slip of the pen among labels of yes and no makes a choice of them; that should be seen. */
+static void tell_choice(const struct eval *eval, size_t question)
+{
+    const struct judged_question *judged = &eval->answers.questions[question];
+    bool any_yes_or_no = false;
+    for (size_t i = 0; i < judged->n_classes; i++)
+        any_yes_or_no = any_yes_or_no || strcmp(judged->classes[i].name, "yes") == 0 ||
+                        strcmp(judged->classes[i].name, "no") == 0;
+    for (size_t i = 0; i < eval->labels.n_items && any_yes_or_no; i++) {
+        struct error err = {0};
+        enum truth truth;
+        const struct label *label = &eval->labels.items[i];
+        if (label->question == question && label_truth(label, &truth, &err) < 0) {
+            message("%s: judged as a choice, since %s", judged->name, err.text);
+            return;
+        }
+    }
+}
+
 static int read_answers(struct eval *eval, const struct arguments *arguments, struct error *err)
 {
     if (labels_index(&eval->labels, err) < 0)
@@ -106,6 +125,8 @@ static int read_answers(struct eval *eval, const struct arguments *arguments, st
         if (question->n_missing > 0)
             message("%s: %llu labelled documents have no answer", question->name,
                     (unsigned long long)question->n_missing);
+        if (question->is_choice)
+            tell_choice(eval, i);
         if (question->n_unsure > 0)
             message("%s: %llu answers are unsure (neither yes nor no was likely)", question->name,
                     (unsigned long long)question->n_unsure);

@@ -205,12 +205,6 @@ static int take_grep_row(struct reading *reading, const struct row *row,
     return add_answer(reading, question, p, NULL, unsure, err);
 }
 
-static bool is_yes_or_no(const char *answer)
-{
-    return !*answer || strcmp(answer, "yes") == 0 || strcmp(answer, "no") == 0 ||
-           strcmp(answer, "unsure") == 0;
-}
-
 /* The columns of one question, if they are there. */
 static int take_columns(struct reading *reading, const struct row *row, size_t question,
                         struct error *err)
@@ -220,9 +214,8 @@ static int take_columns(struct reading *reading, const struct row *row, size_t q
     snprintf(name, sizeof name, "%s_p", judged->name);
     const struct row_cell *answer = row_find(row, judged->name), *p_cell = row_find(row, name);
     double p = NAN;
-    if (!reading->answers->labels->is_truth[question] && answer && p_cell &&
-        !is_yes_or_no(answer->text))
-        judged->is_choice = true;
+    judged->is_choice =
+        judged->is_choice || (answer && p_cell && !reading->answers->labels->is_truth[question]);
     p_cell = p_cell ? p_cell : answer;
     if (!p_cell)
         return 0;

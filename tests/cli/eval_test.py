@@ -188,6 +188,12 @@ def test_choices():
     ok("two tables", "macro F1" in text and "share right" in text and text.count("recall 0.9") == 1, text)
     ok("one fit", run("eval", "--labels", "labels.csv", "answers.csv", "--fit", "isotonic", "-o", "one.json").returncode == 0
        and [q["name"] for q in json.load(open("one.json"))["questions"]] == ["event"])
+    write("slip.csv", "id,event\na,yes\nb,on\nc,yes\n")
+    done = run("eval", "--json", "--labels", "slip.csv", "answers.csv")
+    ok("a slip of the pen is told", "event: judged as a choice, since slip.csv: line 3: 'on' is neither" in done.stderr, done.stderr)
+    write("unsure.csv", "id,size,size_p\na,unsure,0.4\nb,large,0.6\n")
+    size = evaluated("unsure answers of a choice", "--labels", "labels.csv", "unsure.csv").get("size", {})
+    ok("are not right", (size.get("n"), size.get("unsure"), size.get("accuracy")) == (2, 1, 0.5), size)
     write("sizes.csv", "id,size\na,small\n")
     refused("no fit of a choice", "no question with answers of yes and no", "--labels", "sizes.csv", "answers.csv", "--fit", "platt", "-o", "x")
 
