@@ -48,11 +48,14 @@ static struct table_cell number_cell(double number)
 
 int main(int argc, char **argv)
 {
+    static const char stars_all[] = "[[\"1\", 0.2], [\"2\", 0.5], [\"3\", 0.3]]";
+    static const char *const stars[] = {"1", "2", "3"};
     static const char *const sizes[] = {"small", "middling", "large"};
     const struct table_question questions[] = {
         {"event", "Is this page describing an <b>event</b>?", "yes_no", NULL, 0, 0.5},
         {"free", "Is the event on this page free of charge?", "yes_no", NULL, 0, 0.6},
         {"size", "How large is it?", "choice", sizes, 3, 0},
+        {"stars", "How good is it?", "score", stars, 3, 0},
     };
     const struct table_column columns[] = {
         {"file", COLUMN_ID, -1},
@@ -66,13 +69,16 @@ int main(int argc, char **argv)
         {"size_p", COLUMN_PROBABILITY, 2},
         {"size_all", COLUMN_DISTRIBUTION, 2},
         {"text", COLUMN_TEXT, -1},
+        {"stars", COLUMN_ANSWER, 3},
+        {"stars_p", COLUMN_PROBABILITY, 3},
+        {"stars_distribution", COLUMN_DISTRIBUTION, 3},
     };
     enum { N_COLUMNS = sizeof columns / sizeof columns[0] };
     struct table_options options = {.path = argc > 2 ? argv[1] : NULL,
                                     .columns = columns,
                                     .n_columns = N_COLUMNS,
                                     .questions = questions,
-                                    .n_questions = 3,
+                                    .n_questions = 4,
                                     .title = "Events & </title><script>pages"};
     struct error err = {0};
     size_t n_rows = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
@@ -107,6 +113,9 @@ int main(int argc, char **argv)
             text_cell(all, strlen(all)),
             i < N_HOSTILE ? text_cell(HOSTILE[i].text, HOSTILE[i].n_bytes)
                           : text_cell(text, strlen(text)),
+            number_cell(1 + 2 * free_p),
+            number_cell(0.5),
+            text_cell(stars_all, sizeof stars_all - 1),
         };
         status = table_html.row(table, cells, &err);
     }

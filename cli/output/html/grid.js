@@ -107,7 +107,7 @@ class Grid {
     }
 
     fillAnswer(cell, question, at, id) {
-        const {table, review} = this.host, p = probabilityOf(table, at, question), answer = answerOf(table, at, question);
+        const {table, review} = this.host, p = probabilityOf(table, at, question), answer = shownAnswer(table, at, question);
         const verdict = review.get(question.name, id);
         cell.firstChild.style.visibility = p === null ? 'hidden' : '';
         cell.bar.style.width = 100 * (p ?? 0) + '%';

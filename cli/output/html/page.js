@@ -385,7 +385,10 @@ class Page {
         text.append(make('b', '', question.name), question.text && question.text !== question.name ? question.text : '');
         box.append(text);
         if (p === null && answer === '') box.append(make('div', 'quiet', 'not asked'));
-        else if (distribution.length > 0) for (const [label, share] of distribution) box.append(this.bar(label, share, String(label) === answer));
+        else if (distribution.length > 0) {
+            if (question.kind === 'score') box.append(make('p', 'score', shownAnswer(table, at, question)));
+            for (const [label, share] of distribution) box.append(this.bar(label, share, String(label) === answer));
+        }
         else box.append(this.bar(answer || (p >= question.threshold ? 'yes' : 'no'), p));
         const verdict = this.review.get(question.name, id), words = WORDS[question.kind] || WORDS.other, buttons = make('div', 'verdicts');
         for (const name of VERDICTS) {
@@ -403,7 +406,7 @@ class Page {
         const {table} = this, list = make('div', 'others');
         for (const question of table.questions) {
             if (question === this.question) continue;
-            const p = probabilityOf(table, at, question), answer = answerOf(table, at, question), verdict = this.review.get(question.name, id);
+            const p = probabilityOf(table, at, question), answer = shownAnswer(table, at, question), verdict = this.review.get(question.name, id);
             const line = this.button('', () => this.chooseQuestion(question), '', question.text || question.name);
             const track = make('span', 'track'), bar = make('i');
             line.classList.toggle('low', question.kind === 'yes_no' && !(p >= question.threshold));

@@ -52,6 +52,11 @@ const probabilityOf = (table, at, question) => {
     return p === null || p === '' || !Number.isFinite(Number(p)) ? null : Number(p);
 };
 const answerOf = (table, at, question) => question.answer < 0 ? '' : shown(table.rows[at][question.answer]);
+/* For reading: of a scale the expectation, to two decimals. */
+const shownAnswer = (table, at, question) => {
+    const answer = answerOf(table, at, question);
+    return question.kind === 'score' && answer !== '' && Number.isFinite(Number(answer)) ? Number(answer).toFixed(2) : answer;
+};
 const textOf = (table, at) => table.text < 0 ? '' : shown(table.rows[at][table.text]);
 const decimals = (p) => p === null ? '' : p.toFixed(3);
 /* [[label, probability], ...] or nothing. */
@@ -105,12 +110,14 @@ function sortKey(table, column, order) {
     if (column.kind === 'question') {
         const {question} = column;
         if (question.kind === 'choice' && order !== 'unsure') return (at) => answerOf(table, at, question) || null;
-        const middle = question.kind === 'yes_no' ? question.threshold : 1;
         if (order === 'unsure') return (at) => {
             const p = probabilityOf(table, at, question);
-            return p === null ? null : Math.abs(p - middle);
+            return p === null ? null : question.kind === 'yes_no' ? Math.abs(p - question.threshold) : p;
         };
-        if (question.kind === 'score') return (at) => answerOf(table, at, question) === '' ? null : Number(answerOf(table, at, question));
+        if (question.kind === 'score') return (at) => {
+            const expectation = Number.parseFloat(answerOf(table, at, question));
+            return Number.isNaN(expectation) ? null : expectation;
+        };
         return (at) => probabilityOf(table, at, question);
     }
     if (column.index < 0) return (at) => at;
