@@ -138,11 +138,12 @@ static int split_cells(struct rows *rows, struct error *err)
     for (bool more = true; more;) {
         size_t i = rows->row.n_cells;
         struct row_cell cell = {.name = i < rows->n_header ? rows->header[i] : "", .text = to};
-        if (rows->separator == '\t')
+        if (rows->separator == '\t') {
             while (at < end && *at != '\t')
                 unescape(&at, &to);
-        else if (at < end && *at == '"')
+        } else if (at < end && *at == '"') {
             unquote(&at, &to);
+        }
         while (at < end && *at != rows->separator)
             *to++ = *at++;
         cell.n_bytes = (size_t)(to - cell.text);
@@ -302,11 +303,6 @@ int rows_next(struct rows *rows, const struct row **row, struct error *err)
     rows->row.cells = rows->cells;
     *row = &rows->row;
     return status;
-}
-
-bool rows_have_header(const struct rows *rows)
-{
-    return rows->header != NULL;
 }
 
 void rows_close(struct rows *rows)

@@ -32,9 +32,6 @@ struct rows *rows_open(const char *path, struct error *err) MUST_CHECK;
 int rows_next(struct rows *rows, const struct row **row, struct error *err) MUST_CHECK;
 void rows_close(struct rows *rows); /* NULL is legal */
 
-/* Whether the cells of all rows are the header's: false for JSON. */
-bool rows_have_header(const struct rows *rows);
-
 /* The last cell of that name; NULL when there is none. */
 const struct row_cell *row_find(const struct row *row, const char *name);
 
@@ -43,8 +40,8 @@ bool text_number(const char *text, double *out);
 /* The text of a cell as a number; false when it is none (NaN and infinity are none). */
 bool row_cell_number(const struct row_cell *cell, double *out);
 
-/* Which document a row is about: `id`, else `file` (with ":" and `line`, where there is one).
- * Appends nothing and returns 0 where none of them is there; else 1, -1. */
+/* Which document a row is about: `id`, else `file` (with ":" and `line`, where there is one), which
+ * replaces what [id] held. 1; 0: none of them is there; -1. */
 struct bytes;
 int row_id(const struct row *row, struct bytes *id, struct error *err) MUST_CHECK;
 
