@@ -25,14 +25,15 @@ static const char STYLE[] =
     ".name { font-size: 17px; font-weight: 600; } .axis { font-size: 11px; }\n"
     ".curve { fill: none; stroke: #1f5fbf; stroke-width: 2; stroke-linejoin: round; }\n"
     ".under { fill: #1f5fbf; opacity: .09; } .dash { stroke: #8d8b84; stroke-dasharray: 4 4; }\n"
-    ".dot { fill: #1f5fbf; stroke: #fdfdfc; } .range { stroke: #1f5fbf; opacity: .55; }\n"
+    ".join { fill: none; stroke: #1f5fbf; opacity: .35; } .dot { fill: #1f5fbf; stroke: #fdfdfc; } "
+    ".range { stroke: #1f5fbf; opacity: .55; }\n"
     ".mark { fill: #c4501b; stroke: #fdfdfc; stroke-width: 1.5; } .bar { fill: #1f5fbf; opacity: "
     ".3; }\n"
     ".markname { fill: #a8410f; }\n"
     "@media (prefers-color-scheme: dark) {\n"
     ".paper { fill: #191a1c; } .frame { stroke: #46484d; } .grid { stroke: #2b2d31; }\n"
     ".text { fill: #eceae6; } .muted { fill: #a09e98; } .dash { stroke: #77797f; }\n"
-    ".curve, .range { stroke: #7db0ff; } .under, .bar { fill: #7db0ff; }\n"
+    ".curve, .join, .range { stroke: #7db0ff; } .under, .bar { fill: #7db0ff; }\n"
     ".dot { fill: #7db0ff; stroke: #191a1c; } .mark { fill: #ff9d68; stroke: #191a1c; }\n"
     ".markname { fill: #ff9d68; }\n"
     "}\n"
@@ -176,7 +177,7 @@ static void put_calibration(struct out *out, const struct judged_question *quest
                    px(&panel, b / 10.0) + 1, py(&panel, 0) - height, PANEL / 10.0 - 2, height);
     }
     bool any = false;
-    out_text(out, "<path class=\"curve\" d=\"");
+    out_text(out, "<path class=\"join\" d=\"");
     for (int b = 0; b < N_RELIABILITY_BINS; b++) {
         if (bins[b].n == 0)
             continue;
@@ -194,8 +195,9 @@ static void put_calibration(struct out *out, const struct judged_question *quest
         double y = py(&panel, (double)bins[b].n_yes / (double)bins[b].n);
         out_format(out,
                    "<path class=\"range\" d=\"M%.1f %.1fV%.1f\"/><circle class=\"dot\" cx=\"%.1f\" "
-                   "cy=\"%.1f\" r=\"4.5\"/>\n",
-                   x, py(&panel, interval.low), py(&panel, interval.high), x, y);
+                   "cy=\"%.1f\" r=\"%.1f\"/>\n",
+                   x, py(&panel, interval.low), py(&panel, interval.high), x, y,
+                   2.5 + 3.5 * sqrt((double)bins[b].n / (double)most));
     }
 }
 

@@ -169,7 +169,8 @@ def test_printed():
     done = run("eval", "--labels", "hostile.csv", "h.jsonl", "--svg", "curves.svg")
     ok("an SVG", done.returncode == 0, done.stderr)
     root = ET.parse("curves.svg").getroot()
-    ok("of two panels", root.tag.endswith("svg") and len(root.findall(".//{*}path[@class='curve']")) == 2)
+    ok("of two panels", root.tag.endswith("svg") and len(root.findall(".//{*}path[@class='curve']")) == 1
+       and len(root.findall(".//{*}path[@class='join']")) == 1)
     ok("its text is only text", "script" not in {e.tag.split("}")[1] for e in root.iter()})
 
 
