@@ -44,13 +44,15 @@ CLI_SRC := $(sort $(wildcard cli/*.c cli/*/*.c))
 SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
 TOOL_SRC  := $(sort $(wildcard tests/tools/*.c))
 FUZZ_SRC  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-TEST_SRC  := $(sort $(wildcard tests/unit/test_*.c tests/kernels/check_*.c tests/engine/test_*.c))
+CLI_TEST_SRC := $(sort $(wildcard tests/cli/test_*.c))
+TEST_SRC  := $(sort $(wildcard tests/unit/test_*.c tests/kernels/check_*.c tests/engine/test_*.c)) $(CLI_TEST_SRC)
 BENCH_SRC := $(sort $(wildcard bench/bench_*.c))
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 TESTS   := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 TOOLS   := $(patsubst %.c,$(B)/%,$(TOOL_SRC))
 FUZZERS := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 BENCHES := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
+GEN     := build/gen
 LIB     := $(B)/libtrawl.a
 CLI_LIB := $(B)/libcli.a
 
@@ -77,6 +79,7 @@ $(B)/%_neondot.o: ISA := -march=armv8.2-a+dotprod
 $(B)/%_neoni8mm.o: ISA := -march=armv8.2-a+dotprod+i8mm
 $(B)/cli/%.o:     CFLAGS += $(CLI_CFLAGS)
 $(B)/tests/%.o:   CFLAGS += -Itests
+$(B)/tests/cli/%.o $(B)/tests/tools/%.o: CFLAGS += -Icli $(CLI_CFLAGS)
 $(B)/bench/%.o:   CFLAGS += -Itests
 
 # What else decides how a file is compiled: a library that was installed since counts like a changed file.
@@ -90,11 +93,24 @@ $(B)/%.o: %.c Makefile $(B)/flags
 	$(say) CC $<
 	$(Q)$(COMPILE) -c $< -o $@
 
+# The page of the HTML report, as C strings.
+HTML_PAGE := cli/output/html/style.css $(addprefix cli/output/html/,rows.js review.js grid.js page.js)
+$(GEN)/html_page.h: tools/html_page.sh $(HTML_PAGE)
+	@mkdir -p $(@D)
+	@tools/html_page.sh $(HTML_PAGE) >$@
+$(B)/cli/output/table_html.o: $(GEN)/html_page.h
+$(B)/cli/output/table_html.o: CFLAGS += -I$(GEN)
+
 # Tests may make any allocation fail: the linker routes them through tests/support/fault.c.
 WRAP := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup aligned_alloc posix_memalign mmap pread)
-$(TESTS) $(TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
+CLI_TESTS := $(patsubst %.c,$(B)/%,$(CLI_TEST_SRC))
+$(filter-out $(CLI_TESTS),$(TESTS)) $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) $(WRAP) -o $@ $^ $(LIB_LIBS)
+
+$(CLI_TESTS) $(TOOLS): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(CLI_LIB) $(LIB)
+	$(say) LINK $@
+	$(Q)$(LINK) $(WRAP) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
 $(B)/bench/arm_counts: $(B)/bench/arm_counts.o $(LIB)
 	$(say) LINK $@
@@ -156,12 +172,12 @@ cover:  ## which lines the tests reach, with clang: build/cover/html/index.html
 		build/cover/trawl $(patsubst %.c,-object build/cover/%,$(TEST_SRC)) src cli
 	@llvm-cov report -instr-profile=build/cover/all.profdata build/cover/trawl $(patsubst %.c,-object build/cover/%,$(TEST_SRC)) src cli | tail -1
 
-lint:  ## what clang's analyzer and cppcheck think: to be read, not to be obeyed
-	clang-tidy --quiet --checks='-*,clang-analyzer-*,-clang-analyzer-security.insecureAPI.*' $(LIB_SRC) $(CLI_SRC) -- -std=c17 -D_GNU_SOURCE -Isrc -Iinclude -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavxvnni -mfma -mf16c $(LIB_CFLAGS) $(CLI_CFLAGS)
+lint: $(GEN)/html_page.h  ## what clang's analyzer and cppcheck think: to be read, not to be obeyed
+	clang-tidy --quiet --checks='-*,clang-analyzer-*,-clang-analyzer-security.insecureAPI.*' $(LIB_SRC) $(CLI_SRC) -- -std=c17 -D_GNU_SOURCE -Isrc -Iinclude -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavxvnni -mfma -mf16c $(LIB_CFLAGS) $(CLI_CFLAGS) -I$(GEN)
 	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --suppress=invalidPointerCast --suppress=invalidFunctionArg -Isrc -Iinclude src cli
 
 compile_commands:  ## build/compile_commands.json for editors
-	@{ echo '['; $(foreach c,$(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC),echo '  {"directory": "$(CURDIR)", "file": "$c", "command": "$(CC) -std=c17 -D_GNU_SOURCE -Isrc -Iinclude -Itests $(LIB_CFLAGS) $(CLI_CFLAGS) -c $c"},';) echo '  {}]'; } >build/compile_commands.json
+	@{ echo '['; $(foreach c,$(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC),echo '  {"directory": "$(CURDIR)", "file": "$c", "command": "$(CC) -std=c17 -D_GNU_SOURCE -Isrc -Iinclude -Itests -Icli -I$(GEN) $(LIB_CFLAGS) $(CLI_CFLAGS) -c $c"},';) echo '  {}]'; } >build/compile_commands.json
 
 install: trawl  ## the program, its manual page and completions below PREFIX (and DESTDIR)
 	install -D -m 755 trawl $(DESTDIR)$(PREFIX)/bin/trawl

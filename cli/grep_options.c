@@ -206,6 +206,9 @@ static int read_one(struct grep_options *options, struct given *given, const str
     case OPTION_NO_PROGRESS:
         options->show_progress = use->row->id == OPTION_PROGRESS;
         return 0;
+    case OPTION_CALIBRATION:
+        calibrations_deinit(&options->calibrations);
+        return calibrations_read(&options->calibrations, use->value, err);
     default:
         return read_input(options, given, use, err);
     }
@@ -271,6 +274,20 @@ static int check_together(struct grep_options *options, struct error *err)
     return 0;
 }
 
+/* Which answer is surest must be known before it is calibrated, and every question has its own
+ * calibration: with several they cannot be told apart afterwards. */
+static int choose_calibration(struct grep_options *options, struct error *err)
+{
+    if (!options->calibrations.path)
+        return 0;
+    if (options->ask.n_questions > 1)
+        return fail(err, ERROR_USAGE, "--calibration goes with one question only");
+    const struct calibrated_question *question =
+        calibrations_find(&options->calibrations, NULL, options->questions[0], err);
+    options->calibration = question ? &question->calibration : NULL;
+    return question ? 0 : -1;
+}
+
 int grep_options_read(struct grep_options *options, const struct arguments *arguments,
                       struct error *err)
 {
@@ -315,12 +332,13 @@ int grep_options_read(struct grep_options *options, const struct arguments *argu
     options->ask.threshold = options->threshold;
     options->ask.run.dry_run = options->dry_run;
     options->show_progress = options->show_progress && !options->quiet;
-    return check_together(options, err);
+    return choose_calibration(options, err) < 0 ? -1 : check_together(options, err);
 }
 
 void grep_options_deinit(struct grep_options *options)
 {
     free(options->questions);
     free(options->globs);
+    calibrations_deinit(&options->calibrations);
     *options = (struct grep_options){0};
 }

@@ -11,6 +11,7 @@
 #define TOKENIZE (1u << COMMAND_TOKENIZE)
 #define INSPECT  (1u << COMMAND_INSPECT)
 #define SCORE    (1u << COMMAND_SCORE)
+#define EVAL     (1u << COMMAND_EVAL)
 #define HELP     (1u << COMMAND_HELP)
 #define ENGINE   (GREP | INSPECT | SCORE)
 #define MODELS   (GREP | TOKENIZE | INSPECT | SCORE)
@@ -67,6 +68,20 @@ const struct command_row COMMANDS[N_COMMANDS] = {
          "positions are scored; blank lines are skipped.\n"
          "  trawl score -m model.gguf --ids --json --top 5 ids.txt",
          cmd_score},
+    [COMMAND_EVAL] =
+        {"eval", "--labels FILE ANSWERS...", "say how good answers are, beside labels",
+         "Reads what is true of documents (--labels: CSV, TSV or JSON lines with `id` or `file` "
+         "and "
+         "a column per question, or the verdicts that the HTML report saves) and answers: what "
+         "`trawl grep --json` printed, or a table of `trawl ask -o`. NAME=FILE says which question "
+         "FILE answers. Prints accuracy, precision, recall and F1 at the threshold, ROC AUC, "
+         "average precision, Brier score, and how often p_yes is right, beside the majority "
+         "class.\n"
+         "  trawl grep --json --no-text \"Is this an event?\" pages/ > event.jsonl\n"
+         "  trawl eval --labels labels.csv --recall 0.95 --svg curves.svg event.jsonl\n"
+         "  trawl eval --labels labels.csv event.jsonl --fit platt -o event.json\n"
+         "  trawl grep --calibration event.json -t 0.8 \"Is this an event?\" more/",
+         cmd_eval},
     [COMMAND_HELP] = {"help", "[COMMAND]", "say what a command does",
                       "The same as `trawl COMMAND --help`.", cmd_help},
     [COMMAND_COMPLETIONS] = {"completions", "bash|zsh|fish",
@@ -169,6 +184,21 @@ const struct option_row OPTIONS[] = {
     {OPTION_SHOW_PROMPT, GREP, GROUP_ASK, 0, "show-prompt", NULL, NULL, NULL,
      "print what would be sent for the first document, and stop"},
 
+    {OPTION_LABELS, EVAL, GROUP_INPUT, 0, "labels", "FILE", NULL, NULL,
+     "what is true: `id` or `file`, and yes or no per question; may be repeated, the last counts"},
+    {OPTION_REVIEW, EVAL, GROUP_INPUT, 0, "review", "FILE", NULL, NULL,
+     "verdicts saved by the HTML report, as labels: accept is yes, reject is no"},
+    {OPTION_WHERE, EVAL, GROUP_INPUT, 0, "where", "NAME", NULL, NULL,
+     "judge other questions only on documents labelled yes for NAME"},
+
+    {OPTION_CALIBRATION, GREP | EVAL, GROUP_SELECT, 0, "calibration", "FILE", NULL, NULL,
+     "turn p_yes into the probability that FILE, made by `trawl eval --fit`, says it means"},
+    {OPTION_THRESHOLD, EVAL, GROUP_SELECT, 't', "threshold", "P", NULL, NULL,
+     "an answer is yes when p_yes is at least P (default 0.5)"},
+    {OPTION_RECALL, EVAL, GROUP_SELECT, 0, "recall", "R", NULL, NULL,
+     "say which threshold finds this share of all yes, with exact 95 % intervals"},
+    {OPTION_PRECISION, EVAL, GROUP_SELECT, 0, "precision", "P", NULL, NULL,
+     "say which threshold makes this share of those selected right"},
     {OPTION_THRESHOLD, GREP, GROUP_SELECT, 't', "threshold", "P", NULL, NULL,
      "a document matches when p_yes, the probability of yes against no, is at least P (default "
      "0.5)"},
@@ -216,6 +246,17 @@ const struct option_row OPTIONS[] = {
      "answer, p_yes, p_other, unsure, tokens, text"},
     {OPTION_NO_TEXT, GREP, GROUP_OUTPUT, 0, "no-text", NULL, NULL, NULL,
      "leave the text out of --json"},
+
+    {OPTION_BRIEF, EVAL, GROUP_OUTPUT, 0, "brief", NULL, NULL, NULL,
+     "a line per question, without the tables of how often p_yes is right"},
+    {OPTION_JSON, EVAL, GROUP_OUTPUT, 0, "json", NULL, NULL, NULL, "print one JSON object"},
+    {OPTION_SVG, EVAL, GROUP_OUTPUT, 0, "svg", "FILE", NULL, NULL,
+     "draw precision-recall and calibration curves to FILE"},
+    {OPTION_FIT, EVAL, GROUP_OUTPUT, 0, "fit", "METHOD", "platt isotonic", NULL,
+     "fit a calibration on the labels, to -o FILE: platt (two numbers, for few labels) or isotonic "
+     "(for a thousand and more)"},
+    {OPTION_OUTPUT, EVAL, GROUP_OUTPUT, 'o', "output", "FILE", NULL, NULL,
+     "where --fit writes what --calibration reads"},
 
     {OPTION_NO_BOS, TOKENIZE, GROUP_COMMAND, 0, "no-bos", NULL, NULL, NULL,
      "no begin-of-sequence token, even where the model wants one"},
