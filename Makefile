@@ -23,8 +23,9 @@ PKGS  := libpcre2-8
 URING := $(if $(filter arm64,$(BUILD)),,$(shell pkg-config --exists liburing && echo liburing))
 LIB_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(URING)) $(if $(URING),-DHAVE_LIBURING)
 LIB_LIBS   := $(shell pkg-config --libs $(PKGS) $(URING)) -lm -pthread
-CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0)
-CLI_LIBS   := $(shell pkg-config --libs libxml-2.0)
+SQLITE := $(if $(filter arm64,$(BUILD)),,$(shell pkg-config --exists sqlite3 && echo sqlite3))
+CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0 $(SQLITE)) $(if $(SQLITE),-DHAVE_SQLITE)
+CLI_LIBS   := $(shell pkg-config --libs libxml-2.0 $(SQLITE))
 ARCH  := $(shell $(CC) -dumpmachine | sed 's/-.*//;s/arm64/aarch64/')
 
 # Floating point is never reassociated or contracted by the compiler: results are part of the contract (docs/numerics.md).
@@ -39,7 +40,8 @@ CLI_SRC := $(sort $(wildcard cli/*.c cli/*/*.c))
 SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
 TOOL_SRC  := $(sort $(wildcard tests/tools/*.c))
 FUZZ_SRC  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-TEST_SRC  := $(sort $(wildcard tests/unit/test_*.c tests/kernels/check_*.c tests/engine/test_*.c))
+CLI_TEST_SRC := $(sort $(wildcard tests/cli/test_*.c))
+TEST_SRC  := $(sort $(wildcard tests/unit/test_*.c tests/kernels/check_*.c tests/engine/test_*.c)) $(CLI_TEST_SRC)
 BENCH_SRC := $(sort $(wildcard bench/bench_*.c))
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 TESTS   := $(patsubst %.c,$(B)/%,$(TEST_SRC))
@@ -47,17 +49,21 @@ TOOLS   := $(patsubst %.c,$(B)/%,$(TOOL_SRC))
 FUZZERS := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 BENCHES := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 LIB     := $(B)/libtrawl.a
+CLI_LIB := $(B)/libcli.a
 
 all: trawl  ## release build of ./trawl
 
 trawl: $(B)/trawl
 	@cp -f $< $@
 
-$(B)/trawl: $(call obj,$(CLI_SRC)) $(LIB)
+$(B)/trawl: $(B)/cli/main.o $(CLI_LIB) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
 $(LIB): $(call obj,$(LIB_SRC))
+	@rm -f $@ && $(AR) rcs $@ $^
+
+$(CLI_LIB): $(call obj,$(filter-out cli/main.c,$(CLI_SRC))) # for the tests of its parts
 	@rm -f $@ && $(AR) rcs $@ $^
 
 # A file is compiled for the instruction set its name ends in; no other file is.
@@ -67,6 +73,7 @@ $(B)/%_avx512.o:  ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
 $(B)/%_neondot.o: ISA := -march=armv8.2-a+dotprod
 $(B)/cli/%.o:     CFLAGS += $(CLI_CFLAGS)
 $(B)/tests/%.o:   CFLAGS += -Itests
+$(B)/tests/cli/%.o: CFLAGS += -Icli $(CLI_CFLAGS)
 $(B)/bench/%.o:   CFLAGS += -Itests
 
 $(B)/%.o: %.c Makefile
@@ -76,9 +83,14 @@ $(B)/%.o: %.c Makefile
 
 # Tests may make any allocation fail: the linker routes them through tests/support/fault.c.
 WRAP := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup aligned_alloc posix_memalign mmap pread)
-$(TESTS) $(TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
+CLI_TESTS := $(patsubst %.c,$(B)/%,$(CLI_TEST_SRC))
+$(filter-out $(CLI_TESTS),$(TESTS)) $(TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) $(WRAP) -o $@ $^ $(LIB_LIBS)
+
+$(CLI_TESTS): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(CLI_LIB) $(LIB)
+	$(say) LINK $@
+	$(Q)$(LINK) $(WRAP) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
 $(FUZZERS): $(B)/%: $(B)/%.o $(call obj,tests/support/gguf_write.c) $(LIB)
 	$(say) LINK $@

@@ -261,10 +261,11 @@ TEST(layouts_and_templates_are_kept)
     struct asked *asked = asked_new(model);
     struct error err = {0};
     struct bytes first = {0}, other = {0};
-    CHECK_INT(trawl_prompt_text(model, &asked->options, "A document.", 11, &first, &err), 0);
+    struct trawl_document document = {.text = "A document.", .n_bytes = 11};
+    CHECK_INT(trawl_prompt_text(model, &asked->options, &document, 0, &first, &err), 0);
     CHECK_CONTAINS(first.data, "A document.\n\nIs it about the sea?");
     asked->options.layout = TRAWL_QUESTION_FIRST;
-    CHECK_INT(trawl_prompt_text(model, &asked->options, "A document.", 11, &other, &err), 0);
+    CHECK_INT(trawl_prompt_text(model, &asked->options, &document, 0, &other, &err), 0);
     CHECK_CONTAINS(other.data, "Is it about the sea?\n\nA document.");
     CHECK_CONTAINS(other.data, "<|im_start|>");
     asked->options.template_name = "no such";
