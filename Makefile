@@ -23,9 +23,11 @@ PKGS  := libpcre2-8
 URING := $(if $(filter arm64,$(BUILD)),,$(shell pkg-config --exists liburing && echo liburing))
 LIB_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(URING)) $(if $(URING),-DHAVE_LIBURING)
 LIB_LIBS   := $(shell pkg-config --libs $(PKGS) $(URING)) -lm -pthread
-SQLITE := $(if $(filter arm64,$(BUILD)),,$(shell pkg-config --exists sqlite3 && echo sqlite3))
-CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0 $(SQLITE)) $(if $(SQLITE),-DHAVE_SQLITE)
-CLI_LIBS   := $(shell pkg-config --libs libxml-2.0 $(SQLITE))
+# Libraries that the program, not the engine, uses where they are: each is -DHAVE_ its name.
+OPTIONAL   := $(if $(filter arm64,$(BUILD)),,$(foreach p,libarchive sqlite3 libcurl,$(shell pkg-config --exists $(p) && echo $(p))))
+CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0 $(OPTIONAL)) $(if $(filter libarchive,$(OPTIONAL)),-DHAVE_LIBARCHIVE) \
+	$(if $(filter sqlite3,$(OPTIONAL)),-DHAVE_SQLITE) $(if $(filter libcurl,$(OPTIONAL)),-DHAVE_LIBCURL)
+CLI_LIBS   := $(shell pkg-config --libs libxml-2.0 $(OPTIONAL)) $(if $(filter darwin%,$(shell $(CC) -dumpmachine | sed 's/.*-//')),-liconv)
 ARCH  := $(shell $(CC) -dumpmachine | sed 's/-.*//;s/arm64/aarch64/')
 
 # Floating point is never reassociated or contracted by the compiler: results are part of the contract (docs/numerics.md).
@@ -92,9 +94,9 @@ $(CLI_TESTS): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(CLI_LIB) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) $(WRAP) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
-$(FUZZERS): $(B)/%: $(B)/%.o $(call obj,tests/support/gguf_write.c) $(LIB)
+$(FUZZERS): $(B)/%: $(B)/%.o $(call obj,tests/support/gguf_write.c $(filter-out cli/main.c,$(CLI_SRC))) $(LIB)
 	$(say) LINK $@
-	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS)
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
 # Loaded before the C library by tests that kill the program; sanitizers must come first themselves.
 KILL_AT := $(if $(filter Linux,$(shell uname -s)),$(if $(filter release debug clang,$(BUILD)),$(B)/tests/tools/kill_at.so))

@@ -108,8 +108,19 @@ static int read_input(struct grep_options *options, struct given *given,
             (struct glob_rule){.pattern = use->value, .include = use->row->id == OPTION_INCLUDE};
         return 0;
     case OPTION_NULL_DATA:
-        source->null_data = options->text.null_data = true;
+        source->null_data = options->text.null_data = source->walk.null_names = true;
         return 0;
+    case OPTION_FILES_FROM:
+        source->walk.files_from = use->value;
+        return 0;
+    case OPTION_FILTER:
+        source->filter = use->value;
+        return 0;
+    case OPTION_FETCH:
+        source->fetch.enabled = true;
+        return 0;
+    case OPTION_FETCH_DELAY:
+        return value_real(use, &source->fetch.delay_s, err);
     case OPTION_TEXT:
     case OPTION_SKIP_BINARY:
         source->binary = use->row->id == OPTION_TEXT;
@@ -219,8 +230,9 @@ static void choose_defaults(struct grep_options *options, const struct given *gi
         text->show_text = true;
     else if (given->show_text)
         options->source.binary = true;
-    text->with_filename =
-        given->filename ? given->filename > 0 : any_directory || walk->n_operands > 1;
+    text->with_filename = given->filename
+                              ? given->filename > 0
+                              : any_directory || walk->n_operands > 1 || walk->files_from;
     if (text->before < 0)
         text->before = given->context;
     if (text->after < 0)
@@ -264,6 +276,7 @@ int grep_options_read(struct grep_options *options, const struct arguments *argu
     *options = (struct grep_options){.threshold = 0.5, .max_count = -1};
     options->text.before = options->text.after = -1;
     options->any_score = true;
+    options->source.fetch.delay_s = 1;
     options->show_progress = isatty(STDERR_FILENO);
     options->questions = calloc(arguments->n_uses + 1, sizeof *options->questions);
     options->globs = calloc(arguments->n_uses + 1, sizeof *options->globs);
@@ -287,7 +300,7 @@ int grep_options_read(struct grep_options *options, const struct arguments *argu
     walk->operands = arguments->operands + first;
     walk->n_operands = arguments->n_operands - first;
     walk->globs = options->globs;
-    if (walk->n_operands == 0) {
+    if (walk->n_operands == 0 && !walk->files_from) {
         options->stand_in = given.recursive ? "." : "-";
         walk->operands = &options->stand_in;
         walk->n_operands = 1;

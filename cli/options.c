@@ -2,6 +2,7 @@
 
 #include "commands.h"
 #include "output/table.h"
+#include "input/kinds.h"
 #include "trawl.h"
 
 #include <string.h>
@@ -9,12 +10,14 @@
 #define GREP     (1u << COMMAND_GREP)
 #define ASK      (1u << COMMAND_ASK)
 #define JOBS     (1u << COMMAND_JOBS)
+#define READ     (1u << COMMAND_READ)
 #define TOKENIZE (1u << COMMAND_TOKENIZE)
 #define INSPECT  (1u << COMMAND_INSPECT)
 #define SCORE    (1u << COMMAND_SCORE)
 #define HELP     (1u << COMMAND_HELP)
 #define ENGINE   (GREP | ASK | INSPECT | SCORE)
 #define MODELS   (GREP | ASK | TOKENIZE | INSPECT | SCORE)
+#define RECORDS  (READ | ASK)
 #define ALL      ((1u << N_COMMANDS) - 1)
 
 const struct command_row COMMANDS[N_COMMANDS] = {
@@ -60,6 +63,19 @@ const struct command_row COMMANDS[N_COMMANDS] = {
          "  trawl jobs show events.csv.trawl\n"
          "  trawl jobs merge all.trawl part1.trawl part2.trawl",
          cmd_jobs},
+    [COMMAND_READ] =
+        {"read", "INPUT...", "print inputs of any kind as records: what a model would read",
+         "Reads files, directories and archives, each by what it is: text, Markdown, HTML, PDF, "
+         "mail, JSON lines, CSV, TSV, feeds, SQLite databases, and any of them in gzip, bzip2, "
+         "zstd, tar, cpio or zip. Every document, row, page or mail is printed as one JSON object: "
+         "id, text, fields. Without INPUT, or where it is -, standard input is read.\n"
+         "What cannot be read (empty, binary, cut off, invalid) is told on standard error and left "
+         "out; all else is still read.\n"
+         "  trawl read pages/ mail.mbox report.pdf | jq -r .text\n"
+         "  trawl read --document '{title}\\n{body}' --id url posts.csv.gz\n"
+         "  trawl read --query 'SELECT id, note FROM tickets' --text note tickets.db\n"
+         "Exit status: 0 something was read, 1 nothing was there, 2 an error.",
+         cmd_read},
     [COMMAND_TOKENIZE] = {"tokenize", "[FILE]", "print the token ids of a text",
                           "Prints the ids of the whole input, separated by spaces. FILE may be - "
                           "for standard input. The model may be a file that holds a vocabulary "
@@ -118,20 +134,46 @@ const struct option_row OPTIONS[] = {
      "with -l, -L or a directory)"},
     {OPTION_RECURSIVE, GREP, GROUP_INPUT, 'r', "recursive", NULL, NULL, NULL,
      "read directories (a directory implies it); without FILE, the current one"},
-    {OPTION_INCLUDE, GREP | ASK, GROUP_INPUT, 0, "include", "GLOB", NULL, NULL,
+    {OPTION_INCLUDE, GREP | RECORDS, GROUP_INPUT, 0, "include", "GLOB", NULL, NULL,
      "read only files whose base name matches GLOB"},
-    {OPTION_EXCLUDE, GREP | ASK, GROUP_INPUT, 0, "exclude", "GLOB", NULL, NULL,
+    {OPTION_EXCLUDE, GREP | RECORDS, GROUP_INPUT, 0, "exclude", "GLOB", NULL, NULL,
      "skip files whose base name matches GLOB; of contradicting ones the last wins"},
     {OPTION_NULL_DATA, GREP, GROUP_INPUT, 'z', "null-data", NULL, NULL, NULL,
-     "lines end in a NUL byte, in input and output"},
+     "lines end in a NUL byte, in input and output, and so do the names of --files-from"},
+    {OPTION_NULL_DATA, RECORDS, GROUP_INPUT, 'z', "null", NULL, NULL, NULL,
+     "the names of --files-from end in a NUL byte, as find -print0 writes them"},
+    {OPTION_FILES_FROM, GREP | RECORDS, GROUP_INPUT, 0, "files-from", "FILE", NULL, NULL,
+     "read also what FILE (-: standard input) names, a line each"},
+    {OPTION_FILTER, GREP | RECORDS, GROUP_INPUT, 0, "filter", "COMMAND", NULL, NULL,
+     "read what COMMAND prints when it is given a file on its standard input, for each file; the "
+     "shell runs it, the name is in TRAWL_FILE, and a non-zero exit status is an error of that "
+     "file"},
+    {OPTION_FETCH, GREP | RECORDS, GROUP_INPUT, 0, "fetch", NULL, NULL, NULL,
+     "read http:// and https:// addresses: what robots.txt allows, one at a time, kept in a cache "
+     "for a day"},
+    {OPTION_FETCH_DELAY, GREP | RECORDS, GROUP_INPUT, 0, "fetch-delay", "SECONDS", NULL, NULL,
+     "pause between two requests to one host (default 1; robots.txt may ask for more)"},
+    {OPTION_FROM, RECORDS, GROUP_INPUT, 0, "from", "KIND", NULL, kind_name,
+     "what every input is, instead of what it looks like"},
+    {OPTION_TEXT_FIELD, RECORDS, GROUP_INPUT, 0, "text", "FIELD", NULL, NULL,
+     "the field that is the text (default of rows: a field called text, else all, a line each)"},
+    {OPTION_DOCUMENT, RECORDS, GROUP_INPUT, 0, "document", "TEMPLATE", NULL, NULL,
+     "the text, made of fields: '{title}\\n{body}'; {text} is what it would be without this"},
+    {OPTION_ID_FIELD, RECORDS, GROUP_INPUT, 0, "id", "FIELD", NULL, NULL,
+     "the field that names a record (default: FILE, or FILE:N where there are several)"},
+    {OPTION_QUERY, RECORDS, GROUP_INPUT, 0, "query", "SQL", NULL, NULL,
+     "the rows of SQLite databases; needed where there is more than one table"},
+    {OPTION_MAX_SIZE, RECORDS, GROUP_INPUT, 0, "max-size", "SIZE", NULL, NULL,
+     "the largest document or row that is read into memory (default 32M); a larger one is an "
+     "error"},
     {OPTION_TEXT, GREP, GROUP_INPUT, 'a', NULL, NULL, NULL, NULL,
      "read files with NUL bytes as text; otherwise one with a NUL in its first 96 KiB is skipped "
      "and counted"},
     {OPTION_SKIP_BINARY, GREP, GROUP_INPUT, 'I', NULL, NULL, NULL, NULL,
      "a file with NUL bytes is one that does not match, silently"},
     {OPTION_RAW, GREP, GROUP_INPUT, 0, "raw", NULL, NULL, NULL,
-     "read HTML files as they are instead of as their visible text"},
-    {OPTION_NO_MESSAGES, GREP | ASK, GROUP_INPUT, 's', "no-messages", NULL, NULL, NULL,
+     "read HTML, PDF and packed files as they are instead of as their text"},
+    {OPTION_NO_MESSAGES, GREP | RECORDS, GROUP_INPUT, 's', "no-messages", NULL, NULL, NULL,
      "say nothing about files that are missing or cannot be read"},
 
     {OPTION_QUESTION, GREP, GROUP_ASK, 'e', "question", "QUESTION", NULL, NULL,

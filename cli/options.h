@@ -12,6 +12,7 @@ enum command {
     COMMAND_GREP,
     COMMAND_ASK,
     COMMAND_JOBS,
+    COMMAND_READ,
     COMMAND_TOKENIZE,
     COMMAND_INSPECT,
     COMMAND_SCORE,
@@ -52,6 +53,16 @@ enum option_id {
     OPTION_TEXT,
     OPTION_SKIP_BINARY,
     OPTION_RAW,
+    OPTION_FROM,
+    OPTION_TEXT_FIELD,
+    OPTION_ID_FIELD,
+    OPTION_DOCUMENT,
+    OPTION_QUERY,
+    OPTION_FILES_FROM,
+    OPTION_FILTER,
+    OPTION_FETCH,
+    OPTION_FETCH_DELAY,
+    OPTION_MAX_SIZE,
     OPTION_NO_MESSAGES,
     OPTION_QUESTION,
     OPTION_SHEET,
@@ -123,7 +134,7 @@ struct option_row {
     const char *argument; /* NULL: takes none; "[X]": optional, only after '=' */
     const char *choices;  /* space-separated values, NULL: anything */
     const char *(*names)(
-        size_t i);    /* values that the engine knows, NULL after the last; NULL: none */
+        size_t i);    /* values that are listed elsewhere, NULL after the last; NULL: none */
     const char *help; /* NULL: another name of an option above, not shown */
 };
 
