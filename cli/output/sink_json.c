@@ -43,7 +43,7 @@ static int json_document(struct sink *sink, struct item *item, const struct verd
     if (answer->too_long)
         out_text(out, ", \"too_long\": true");
     if (answer->question >= 0 && answer->question < json->options.n_questions) {
-        const char *question = json->options.questions[answer->question];
+        const char *question = json->options.questions[answer->question].text;
         out_text(out, ", ");
         print_text_key(out, "question", question, strlen(question));
     }
