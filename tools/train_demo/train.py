@@ -42,11 +42,17 @@ def topic_key(page, qa):
 
 
 def topic_weight(key):
-    """What matters most weighs most: attributes of events; the rest keeps the model following."""
+    """What matters most weighs most: attributes of events; the rest keeps the model following.
+
+    Attributes of what is no event weigh least: there "no" only means that there is no event, which
+    says nothing about the words that show the attribute.
+    """
     topic, of_event = key
     if topic == "event":
         return 1.0
-    return 1.5 if topic in TOPICS and of_event else 0.5
+    if topic == "other":
+        return 0.5
+    return 1.5 if of_event else 0.25
 
 
 def answer_weights(pages, even_topics=False, yes_weight=1.0, floor=0.35):
@@ -84,7 +90,10 @@ def make_examples(prompts, pages, weights, options, rng):
     examples = []
     for page in pages:
         text = prompts.cut(page["text"], options.page_tokens)
-        qas = rng.sample(page["qa"], min(len(page["qa"]), options.page_questions))
+        # The questions take more tokens than the page: the most important come first.
+        qas = rng.sample(page["qa"], len(page["qa"]))
+        qas.sort(key=lambda qa: -topic_weight(topic_key(page, qa)))
+        qas = qas[:options.page_questions]
         ws = [weights.get((topic_key(page, qa), qa["a"]), 1.0) for qa in qas]
         ids = [prompts.prompt(text, qa["q"]) for qa in qas]
         examples.append(Example(ids, [qa["a"] for qa in qas], ws))
@@ -268,6 +277,9 @@ def train(worker, options):
             if figures["score"] >= best:
                 best = figures["score"]
                 write_adapter(options.out, model.factors(), options.alpha, NAME, DESCRIPTION)
+            if options.keep:
+                write_adapter(f"{options.out}.{step + 1}", model.factors(), options.alpha, NAME,
+                              DESCRIPTION)
         average.swap()
         if is_last:
             break
@@ -303,6 +315,8 @@ def main():
     parser.add_argument("--page-tokens", type=int, default=700, help="longer pages are cut")
     parser.add_argument("--part-tokens", type=int, default=2048, help="tokens computed at once")
     parser.add_argument("--save-steps", type=int, default=30, help="between looks at dev")
+    parser.add_argument("--keep", action="store_true",
+                        help="write every average that was looked at, as OUT.STEP, too")
     parser.add_argument("--stop-step", type=int, help="leave the schedule after this step")
     parser.add_argument("--dtype", choices=("bf16", "f32"), default="bf16")
     parser.add_argument("--no-compile", dest="compile", action="store_false",
