@@ -23,7 +23,7 @@ from .expand import Expander
 
 DRAFTS = Path(__file__).parent / "drafts"
 # Sections of the banks that sound like an answer and are none.
-DISTRACTORS = {"free": "free.distract", "out": "out.distract", "rep": "rep.distract"}
+DISTRACTORS = {"free": ("free.distract",), "out": ("out.distract",), "rep": ("rep.distract", "rep.often")}
 # How often the date of an event page is told without figures, and how often as seen from today.
 FEAST_SHARE, SOON_SHARE = 0.2, 0.3
 # How often a sentence of the banks stands in for a line that shows an attribute.
@@ -136,7 +136,8 @@ def fill(page, draft, shown):
 def distracted(page, text, answers):
     """The text, on some pages with a line that sounds like an answer which the page does not give."""
     lines = text.split("\n")
-    for name, section in DISTRACTORS.items():
+    for name, sections in DISTRACTORS.items():
+        section = page.rng.choice(sections)
         if answers[name] == "no" and section in page.bank.lists and page.rng.random() < 0.2:
             lines.insert(page.rng.randrange(1, len(lines) + 1), page.draw(section))
     return "\n".join(lines)
