@@ -12,6 +12,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 before=$(mktemp -d)
 trap 'rm -rf "$before"' EXIT
 git -C "$here" archive ec769c2 . | tar x -C "$before"
+mkdir "$before/drafts"
+git -C "$here" archive a48e240 . | tar x -C "$before/drafts" # the fourth run, as it was
 wordings="$here/../../data/demo/questions.tsv"
 common="--batch-pages 8 --b-lr 2 --question-first 0.08"
 "$python" "$before/train.py" --model "$model" --out "$out.1" --seed 1 --pages 2800 --stop-step 175 \
@@ -20,7 +22,7 @@ common="--batch-pages 8 --b-lr 2 --question-first 0.08"
     --stop-step 300 --average 0.98 --save-steps 50 --warmup 15 --lr 7e-4 $common
 "$python" "$before/train.py" --model "$model" --out "$out.3" --seed 5 --pages 1440 --start "$out.2" \
     --average 0.96 --save-steps 30 --wordings "$wordings" --warmup 8 --lr 5e-4 $common
-"$python" "$here/train.py" --model "$model" --out "$out.4" --seed 6 --pages 4800 --start "$out.3" \
+"$python" "$before/drafts/train.py" --model "$model" --out "$out.4" --seed 6 --pages 4800 --start "$out.3" \
     --stop-step 500 --average 0.98 --save-steps 50 --wordings "$wordings" --warmup 12 --lr 6e-4 $common
 "$python" "$here/mix.py" "$out.3" "$out.4" 0.35 "$out"
 rm "$out.1" "$out.2" "$out.3" "$out.4"
