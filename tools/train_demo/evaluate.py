@@ -8,7 +8,7 @@
 The forward pass is torch's, in f32 unless told otherwise, so that what trawl answers can be
 compared with it. questions.tsv has the columns name, question, paraphrase1, paraphrase2; every
 wording gets a row. Attributes are judged on event pages (rows "NAME") and shown over all pages too
-(rows "NAME, all pages"). How trawl itself scores: tools/demo_score.py.
+(rows "NAME, all pages"). How trawl itself scores: tools/demo.sh.
 """
 
 import argparse

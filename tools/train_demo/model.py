@@ -236,10 +236,11 @@ class Model(nn.Module):
     """The model with factors of the given rank on every matrix of every layer.
 
     The factors start as no change (b is zero). alpha is the adapter's: the product of the factors
-    is scaled by alpha / rank, as whoever applies the file will do.
+    is scaled by alpha / rank, as whoever applies the file will do. The factors of the first
+    n_frozen layers stay as they are, which saves the way back through these layers.
     """
 
-    def __init__(self, path, rank, alpha, dtype=torch.bfloat16, seed=0):
+    def __init__(self, path, rank, alpha, dtype=torch.bfloat16, seed=0, n_frozen=0):
         super().__init__()
         self.config, self.meta, tensors = read_gguf(path)
         self.rank, self.alpha, self.dtype = rank, alpha, dtype
@@ -251,6 +252,7 @@ class Model(nn.Module):
         self.layers = nn.ModuleList(
             Layer(self.config, tensors, f"blk.{i}.", rank, alpha / rank, dtype, generator)
             for i in range(self.config.n_layers))
+        self.layers[:n_frozen].requires_grad_(False)
 
     def refresh(self):
         """To be called after every change of the factors."""

@@ -10,19 +10,23 @@ from . import bank, drafts, events, layout, others
 from .questions import Asker
 
 ENGLISH_SHARE = 0.62
-DRAFT_SHARE = 0.6
+DRAFT_SHARE = 0.8
 
 
 def page(seed, number):
-    """Page `number` of a seed as a dict (see generate)."""
-    rng = random.Random(f"{seed}/{number}")
+    """Page `number` of a seed as a dict (see generate).
+
+    Pages 2n and 2n + 1, where they come from a draft, come from the same one with the same draws and opposite answers:
+    what they share is no evidence, and one batch sees both.
+    """
+    rng = random.Random(f"{seed}/{number // 2}")
     rest = [lang for lang in bank.languages() if lang != "en"]
     lang = "en" if not rest or rng.random() < ENGLISH_SHARE else rng.choice(rest)
     if rng.random() < DRAFT_SHARE:
-        maker = drafts
+        facts, text = drafts.make(rng, lang, turn=number % 2 == 1)
     else:
-        maker = events if rng.random() < 0.5 else others
-    facts, text = maker.make(rng, lang)
+        rng = random.Random(f"{seed}/{number}/")
+        facts, text = (events if rng.random() < 0.5 else others).make(rng, lang)
     qa = Asker(rng, facts, text).run()
     return {
         "id": f"{seed}-{number}",

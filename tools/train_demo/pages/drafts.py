@@ -23,7 +23,11 @@ from .expand import Expander
 
 DRAFTS = Path(__file__).parent / "drafts"
 # Sections of the banks that sound like an answer and are none.
-DISTRACTORS = {"free": "free.distract", "out": "out.distract", "rep": "rep.distract"}
+DISTRACTORS = {"free": ("free.distract",), "out": ("out.distract",), "rep": ("rep.distract", "rep.often")}
+# How often the date of an event page is told without figures, and how often as seen from today.
+FEAST_SHARE, SOON_SHARE = 0.2, 0.3
+# How often a sentence of the banks stands in for a line that shows an attribute.
+SWAP_SHARE = 0.25
 LABELS = {"event": "event", "free": "free", "out": "outdoors", "rep": "repeats"}
 MARK = re.compile(r"(?:p(?P<percent>\d\d) +|(?P<name>event|free|out|rep)=(?P<answer>yes|no)(?: +|$)|(?P<plus>\+) +)")
 
@@ -99,6 +103,18 @@ def draw_answer(rng, draft, name):
     return answer, answer
 
 
+def evidence(page, line):
+    """A sentence of the banks that shows what the line shows, or None where the line shows none or is about no event.
+
+    Drafts and evidence are mixed so that what a draft is about does not tell its answers.
+    """
+    (name, answer), *more = line.needs.items() or [("", "")]
+    section = f"{name}.{answer}"
+    if name not in ("free", "out", "rep") or more or section not in page.bank.lists:
+        return None
+    return page.draw(section, True)
+
+
 def fill(page, draft, shown):
     """The text of the page: the lines that belong to the answers shown."""
     lines = []
@@ -108,6 +124,8 @@ def fill(page, draft, shown):
         if page.rng.random() * 100 >= line.percent:
             continue
         text = page.expand(line.text) if line.text != "." else ""
+        if shown.get("event") != "no" and page.rng.random() < SWAP_SHARE:
+            text = evidence(page, line) or text
         if line.joins and lines and lines[-1]:
             lines[-1] += " " + text
         else:
@@ -118,21 +136,38 @@ def fill(page, draft, shown):
 def distracted(page, text, answers):
     """The text, on some pages with a line that sounds like an answer which the page does not give."""
     lines = text.split("\n")
-    for name, section in DISTRACTORS.items():
+    for name, sections in DISTRACTORS.items():
+        section = page.rng.choice(sections)
         if answers[name] == "no" and section in page.bank.lists and page.rng.random() < 0.2:
             lines.insert(page.rng.randrange(1, len(lines) + 1), page.draw(section))
     return "\n".join(lines)
 
 
-def make(rng, lang, draft=None):
-    """One page from a draft (drawn where none is given): (facts, text)."""
+def turned(draft, name, answer, shown):
+    """The other answer of an attribute where the draft has lines for yes; (answer, shown)."""
+    if "yes" in draft.marked(name) and name not in draft.declared:
+        answer = shown = "no" if answer == "yes" else "yes"
+    return answer, shown
+
+
+def make(rng, lang, turn=False):
+    """One page from a draft: (facts, text). With turn, the answers are the other ones, whatever is drawn."""
     page = Expander(rng, lang)
-    draft = draft or rng.choice(load(lang))
+    draft = rng.choice(load(lang))
+    if turn and draft.kind not in ("event", "either"):
+        draft = rng.choice(load(lang))
     answers, shown = {}, {}
     for name in LABELS:
         answers[name], shown[name] = draw_answer(rng, draft, name)
+        if turn:
+            answers[name], shown[name] = turned(draft, name, answers[name], shown[name])
     if draft.kind != "either":
         answers["event"] = "yes" if draft.kind == "event" else "no"
+    if draft.kind in ("event", "either"):
+        if rng.random() < FEAST_SHARE:
+            page.fixed["date"] = page.slot("feast")
+        if rng.random() < SOON_SHARE and answers["event"] == "yes":
+            page.fixed["when"] = page.slot("soon")
     text = distracted(page, fill(page, draft, shown), answers)
     is_event = answers["event"] == "yes"
     labels = {LABELS[name]: answer if is_event else "no" for name, answer in answers.items()}

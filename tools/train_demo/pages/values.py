@@ -6,7 +6,7 @@ lines agree with each other; people, prices and numbers are drawn anew for each 
 
 from datetime import date, timedelta
 
-from . import names
+from . import feasts, names
 
 ORDINALS = {
     "en": ["second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "twelfth", "twentieth"],
@@ -23,7 +23,7 @@ def _english_ordinal(number):
 class Values:
     """Draws slot values for one page in one language."""
 
-    FIXED = ("town", "date", "time", "time2", "year", "month", "weekday", "season", "park", "place_in", "place_out")
+    FIXED = ("town", "date", "when", "feast", "time", "time2", "year", "month", "weekday", "season", "park", "place_in", "place_out")
 
     def __init__(self, rng, lang):
         self.rng = rng
@@ -108,6 +108,23 @@ class Values:
             forms = [f"{weekday} {d} {month} {y}", f"{d} {month}", f"{d:02}/{day.month:02}/{y}",
                      f"{weekday} {d} {month}", f"{d} {month} {y}", f"{d}/{day.month}"]
         return forms[style % len(forms)]
+
+    def _named(self, table):
+        """A day of a table of feasts.py."""
+        return self.rng.choice(table[self.lang]).format(
+            n=self.rng.choice(feasts.NTH[self.lang]), m=self.month(), d=self.weekday())
+
+    def feast(self):
+        return self._named(feasts.FEASTS)
+
+    def when(self):
+        """A day with its preposition, fit for past and future."""
+        day = self.date() if self.rng.random() < 0.4 else self.feast()
+        return feasts.PREPOSITION[self.lang] + day
+
+    def soon(self):
+        """A day still to come, told from today."""
+        return self._named(feasts.SOON)
 
     def later(self, span=40):
         return self.on + timedelta(days=self.rng.randrange(-span, span))
