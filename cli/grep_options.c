@@ -48,7 +48,7 @@ static int read_ask(struct grep_options *options, const struct option_use *use, 
     int choice = 0;
     switch (use->row->id) {
     case OPTION_QUESTION:
-        options->questions[options->ask.n_questions++] = use->value;
+        options->questions[options->ask.n_questions++].text = use->value;
         return 0;
     case OPTION_TEMPLATE:
         return value_name(use, &options->ask.template_name, err);
@@ -283,7 +283,7 @@ int grep_options_read(struct grep_options *options, const struct arguments *argu
         if (arguments->n_operands == 0)
             return fail(err, ERROR_USAGE,
                         "no question: trawl grep -m MODEL QUESTION [FILE|DIR...]");
-        options->questions[options->ask.n_questions++] = arguments->operands[first++];
+        options->questions[options->ask.n_questions++].text = arguments->operands[first++];
     }
     struct walk_options *walk = &options->source.walk;
     walk->operands = arguments->operands + first;
@@ -298,7 +298,7 @@ int grep_options_read(struct grep_options *options, const struct arguments *argu
     choose_defaults(options, &given);
 
     options->any_score = options->any_score && options->n_top > 0;
-    options->ask.questions = (const char *const *)options->questions;
+    options->ask.questions = options->questions;
     options->ask.threshold = options->threshold;
     options->ask.run.dry_run = options->dry_run;
     options->show_progress = options->show_progress && !options->quiet;

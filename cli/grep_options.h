@@ -8,9 +8,9 @@
 #include "trawl.h"
 
 struct grep_options {
-    struct trawl_ask_options ask; /* questions are in [questions] */
-    const char **questions;       /* owned array of borrowed texts */
-    struct glob_rule *globs;      /* owned */
+    struct trawl_ask_options ask;     /* questions are in [questions] */
+    struct trawl_question *questions; /* owned array of borrowed texts */
+    struct glob_rule *globs;          /* owned */
     struct source_options source;
     struct text_options text;
     const char *model; /* of -m, NULL: not given */

@@ -130,6 +130,9 @@ int trawl_plan(const struct trawl_model *model, const struct trawl_run_options *
 struct trawl_stats {
     uint64_t documents, yes, no, unsure; /* asked runs only; blank documents count as no */
     uint64_t blank, too_long;            /* not sent: nothing in them; --long skip */
+    uint64_t recalled; /* answers that were remembered: nothing was run for them */
+    uint64_t skipped;  /* answers whose condition did not hold */
+    uint64_t waited;   /* documents some of whose questions were asked in a later sweep */
     uint64_t sequences;
     uint64_t prompt_tokens; /* tokens of all sequences, as if nothing were shared */
     uint64_t rows;          /* rows computed: distinct nodes of each batch's prefix tree */
@@ -202,39 +205,98 @@ int trawl_run(const struct trawl_model *model, const struct trawl_run_options *o
               const struct trawl_run_callbacks *callbacks, struct trawl_stats *stats,
               struct error *err) MUST_CHECK;
 
-/* -- Documents: text in, yes or no out (`grep`) -- */
+/* -- Documents: text in, answers out (`grep`, `ask`) -- */
 
 enum trawl_layout { TRAWL_DOCUMENT_FIRST, TRAWL_QUESTION_FIRST };
 enum trawl_long { TRAWL_LONG_WINDOWS, TRAWL_LONG_HEAD, TRAWL_LONG_SKIP };
 
+enum trawl_question_kind {
+    TRAWL_YES_NO,
+    TRAWL_CHOICE, /* one of its labels */
+    TRAWL_SCORE,  /* a choice among the whole numbers of a scale */
+};
+
+/* How much of a label is read, and how that is set beside the other labels' (answer/choice.h). */
+enum trawl_label_reading {
+    TRAWL_LABELS_DECIDED, /* as far as it tells them apart: no row for one its first token decides
+                           */
+    TRAWL_LABELS_WHOLE,   /* the whole label and the end of the turn after it */
+    TRAWL_LABELS_MEAN,    /* the same, as the mean over its tokens, so that length does not count */
+};
+
+/* An earlier question of the same sheet and the answer it must have: of yes_no 1 (yes) or 0, of the
+ * others the label's index. */
+struct trawl_condition {
+    int question;
+    int label;
+};
+
+struct trawl_question {
+    const char *text; /* "": the document is all of the prompt */
+    enum trawl_question_kind kind;
+    bool per_document;         /* each document brings its own text of it */
+    double threshold;          /* yes_no: yes from this p_yes on; 0: 0.5. For conditions only */
+    const char *const *labels; /* choice: [n_labels], two at least */
+    int n_labels;
+    int scale_from, scale_to; /* score: scale_from < scale_to */
+    enum trawl_label_reading reading;
+    const struct trawl_condition *ask_if; /* NULL: always */
+};
+/* The number of labels, those of a scale included; 0 for yes_no. */
+int trawl_question_labels(const struct trawl_question *question);
+
 struct trawl_ask_options {
     struct trawl_run_options run;
-    const char *const *questions; /* asked of every document; the document's p_yes is the largest */
+    const struct trawl_question *questions; /* asked of every document */
     int n_questions;
+    const char *system_text;   /* NULL: one that fits the questions' kinds */
     const char *template_name; /* NULL: recognised from the model */
     enum trawl_layout layout;
     uint32_t window_tokens; /* tokens of a document sent at once; 0: min(context, 4096) less what
                                the prompt adds */
     enum trawl_long long_documents;
     double threshold; /* for stats.yes / no; a document matches when p_yes >= threshold */
+    bool unordered;   /* answers come as they are complete, not in input order */
 };
 
 struct trawl_document {
     uint64_t tag;
     const char *text; /* borrowed until the next call of the source */
     size_t n_bytes;
+    size_t n_kept_bytes; /* what the caller keeps of it beside the text until it is answered */
+    const char *const *questions; /* [n_questions] texts for this document, borrowed likewise; NULL:
+                                     those of the options */
+};
+
+enum trawl_cell_state {
+    TRAWL_CELL_EMPTY,   /* nothing was sent: blank or too long, or its own question is too long */
+    TRAWL_CELL_SKIPPED, /* its condition does not hold */
+    TRAWL_CELL_ANSWERED,
+};
+
+/* The answer to one question. Of several windows the surest counts: for yes_no the surest yes. */
+struct trawl_cell {
+    enum trawl_cell_state state;
+    int label;      /* the most probable one; yes_no: 1 yes, 0 no, by the question's threshold */
+    double p;       /* its probability; yes_no: p_yes */
+    double p_other; /* of none of the answers asked for; > 0.5: unsure */
+    double expectation;         /* score */
+    const double *distribution; /* [n_labels] adding up to 1; NULL for yes_no */
 };
 
 struct trawl_answer {
     uint64_t tag;
     bool blank;        /* nothing but white space: not sent, p_yes = 0 */
     bool too_long;     /* --long skip: not sent, p_yes = 0 */
-    double p_yes;      /* of yes against no */
+    double p_yes;      /* of yes against no: the largest of all yes_no questions */
     double p_other;    /* probability of neither; > 0.5: unsure */
     int question;      /* which question gave p_yes */
-    uint32_t n_tokens; /* prompt tokens sent for this document */
+    uint32_t n_tokens; /* prompt tokens of this document, sent or remembered */
     uint32_t n_windows;
+    const struct trawl_cell *cells; /* [n_questions], valid during the callback */
 };
+
+#define TRAWL_KEY_BYTES 32
 
 struct trawl_ask_callbacks {
     void *context;
@@ -243,14 +305,32 @@ struct trawl_ask_callbacks {
     /* 1: [document] filled; 0: no more; 2: nothing more until the documents given so far have been
      * answered; -1: error. */
     int (*next)(void *context, struct trawl_document *document, struct error *err);
-    /* In input order, as sweeps end. 0: go on; 1: stop quietly; -1: error. */
+    /* The document of [tag], given before and not yet answered, once more. NULL: no question waits
+     * for another's answer, all are asked in one sweep. */
+    int (*again)(void *context, uint64_t tag, struct trawl_document *document, struct error *err);
+    /* In input order (unless unordered), as sweeps end. 0: go on; 1: stop quietly; -1: error. */
     int (*answer)(void *context, const struct trawl_answer *answer, struct error *err);
     int (*progress)(void *context, const struct trawl_progress *progress); /* may be NULL */
+
+    /* A memory of what was read out, both NULL without one. The key is a hash of all that the
+     * values depend on: token ids, read-out, model, adapters, numerics. recall: 1 [values] filled,
+     * 0 not known, -1. What was recorded may be recorded again, with the
+     * same values. */
+    int (*recall)(void *context, const uint8_t key[TRAWL_KEY_BYTES], double *values,
+                  uint32_t n_values, struct error *err);
+    int (*record)(void *context, const uint8_t key[TRAWL_KEY_BYTES], const double *values,
+                  uint32_t n_values, struct error *err);
 };
 
+/* What tells a model from any other: a hash of its metadata, sizes, the beginning of each tensor
+ * and its adapters. */
+int trawl_model_hash(const struct trawl_model *model, uint8_t hash[TRAWL_KEY_BYTES],
+                     struct error *err) MUST_CHECK;
+
 /* Documents in flight (pulled and not yet answered) take at most half of plan.input_bytes and the
- * last of them, so the caller may keep their texts; the other half is for what it keeps besides and
- * for a document being read and tokenised, which takes some four times its length. */
+ * last of them, so the caller may keep their texts (and must where it gives them again); the other
+ * half is for what it keeps besides and for a document being read and tokenised, which takes some
+ * four times its length. */
 int trawl_ask(const struct trawl_model *model, const struct trawl_ask_options *options,
               const struct trawl_ask_callbacks *callbacks, struct trawl_stats *stats,
               struct error *err) MUST_CHECK;

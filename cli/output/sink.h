@@ -42,7 +42,7 @@ struct json_options {
     enum unit unit;
     bool no_text;
     bool line_buffered;
-    const char *const *questions; /* borrowed */
+    const struct trawl_question *questions; /* borrowed */
     int n_questions;
 };
 struct sink *json_sink_new(const struct json_options *options, struct out *out,

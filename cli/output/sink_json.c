@@ -42,7 +42,7 @@ static int json_document(struct sink *sink, struct item *item, const struct verd
         out_text(out, ", \"too_long\": true");
     if (json->options.n_questions > 1 && answer->question >= 0 &&
         answer->question < json->options.n_questions) {
-        const char *question = json->options.questions[answer->question];
+        const char *question = json->options.questions[answer->question].text;
         out_text(out, ", ");
         print_text_key(out, "question", question, strlen(question));
     }

@@ -5,15 +5,22 @@
 #include "text/prompt.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char system_text[] =
+static const char yes_no_system[] =
     "You read a web page and answer a question about it with yes or no.";
+static const char mixed_system[] =
+    "You read a web page and answer a question about it in the form it asks for, without a word "
+    "more.";
 
 /* A window begins and ends inside text whose tokens were found as a whole; by itself it can come
  * out a few tokens longer. */
 #define BORDER_TOKENS 16
+
+/* What a document's own texts may add to the questions that they fill in. */
+#define FIELD_TOKENS 96
 
 int prompt_maker_open(struct prompt_maker *maker, const struct trawl_model *model,
                       const struct trawl_ask_options *options, struct error *err)
@@ -21,6 +28,14 @@ int prompt_maker_open(struct prompt_maker *maker, const struct trawl_model *mode
     memset(maker, 0, sizeof *maker);
     maker->model = model;
     maker->options = options;
+    maker->system_text = options->system_text ? options->system_text : yes_no_system;
+    bool per_document = false;
+    for (int q = 0; q < options->n_questions; q++) {
+        maker->say_kind |= options->questions[q].kind != TRAWL_YES_NO;
+        per_document |= options->questions[q].per_document;
+    }
+    if (maker->say_kind && !options->system_text)
+        maker->system_text = mixed_system;
     if (model_template(model, options->template_name, &maker->template, err) < 0)
         return -1;
     maker->bos = !options->template_name && model_template_writes_bos(model);
@@ -31,7 +46,7 @@ int prompt_maker_open(struct prompt_maker *maker, const struct trawl_model *mode
     /* What every prompt adds to its document: the longest question decides. */
     size_t added = 0;
     struct token_list prompt = {NULL, 0, 0};
-    int rc = prompt_maker_document(maker, "", 0, err);
+    int rc = prompt_maker_document(maker, &(struct trawl_document){.text = ""}, err);
     for (int q = 0; q < options->n_questions && rc == 0; q++) {
         token_list_clear(&prompt);
         rc = prompt_maker_render(maker, 0, (uint32_t)q, err);
@@ -42,6 +57,7 @@ int prompt_maker_open(struct prompt_maker *maker, const struct trawl_model *mode
     token_list_deinit(&prompt);
     if (rc < 0)
         return -1;
+    added += per_document ? FIELD_TOKENS : 0;
 
     uint32_t context = model->network.hparams.n_context;
     /* The usual window is what the prompt leaves of it, so that the whole prompt has the usual
@@ -120,15 +136,18 @@ static int cut_windows(struct prompt_maker *maker, struct error *err)
     }
 }
 
-int prompt_maker_document(struct prompt_maker *maker, const char *text, size_t n_bytes,
+int prompt_maker_document(struct prompt_maker *maker, const struct trawl_document *document,
                           struct error *err)
 {
+    const char *text = document->text;
+    size_t n_bytes = document->n_bytes;
     while (n_bytes > 0 && isspace((unsigned char)*text))
         text++, n_bytes--;
     while (n_bytes > 0 && isspace((unsigned char)text[n_bytes - 1]))
         n_bytes--;
     maker->text = text;
     maker->n_bytes = n_bytes;
+    maker->questions = document->questions;
     maker->n_windows = 0;
     /* No token is shorter than a byte: most documents need no counting. */
     if (n_bytes <= maker->window_tokens)
@@ -136,30 +155,64 @@ int prompt_maker_document(struct prompt_maker *maker, const char *text, size_t n
     return cut_windows(maker, err);
 }
 
+/* The question, and what kind of answer it wants. */
+static int append_question(struct prompt_maker *maker, uint32_t index, struct error *err)
+{
+    const struct trawl_question *question = &maker->options->questions[index];
+    const char *text = maker->questions ? maker->questions[index] : question->text;
+    struct bytes *message = &maker->message;
+    char scale[96];
+    if (bytes_append_text(message, text, err) < 0)
+        return -1;
+    switch (question->kind) {
+    case TRAWL_YES_NO:
+        return maker->say_kind ? bytes_append_text(message, " Answer with yes or no.", err) : 0;
+    case TRAWL_SCORE:
+        snprintf(scale, sizeof scale, " Answer with a number from %d to %d.", question->scale_from,
+                 question->scale_to);
+        return bytes_append_text(message, scale, err);
+    default:
+        break;
+    }
+    for (int i = 0; i < question->n_labels; i++)
+        if (bytes_append_text(message, i ? ", " : " Answer with one of these: ", err) < 0 ||
+            bytes_append_text(message, question->labels[i], err) < 0)
+            return -1;
+    return bytes_append_text(message, ".", err);
+}
+
+/* System text and one user message; a reply of the assistant where there is one. */
+static int render(struct prompt_maker *maker, const char *reply, struct error *err)
+{
+    const struct message messages[] = {
+        {MESSAGE_SYSTEM, maker->system_text, strlen(maker->system_text)},
+        {MESSAGE_USER, maker->message.data, maker->message.n_bytes},
+        {MESSAGE_ASSISTANT, reply, reply ? strlen(reply) : 0},
+    };
+    rendered_clear(&maker->rendered);
+    if (template_render(maker->template, messages, reply ? 3 : 2, !reply, &maker->rendered, err) <
+        0)
+        return -1;
+    maker->rendered.bos |= maker->bos;
+    return 0;
+}
+
 int prompt_maker_render(struct prompt_maker *maker, uint32_t window, uint32_t question,
                         struct error *err)
 {
     const struct window *cut = &maker->windows[window];
-    const char *question_text = maker->options->questions[question];
     const char *document = maker->text + cut->from;
     size_t n_bytes = cut->to - cut->from;
-    bytes_clear(&maker->message);
-    rendered_clear(&maker->rendered);
     bool document_first = maker->options->layout == TRAWL_DOCUMENT_FIRST;
-    if ((document_first && (bytes_append(&maker->message, document, n_bytes, err) < 0 ||
-                            bytes_append_text(&maker->message, "\n\n", err) < 0)) ||
-        bytes_append_text(&maker->message, question_text, err) < 0 ||
+    bool has_question = *maker->options->questions[question].text != '\0';
+    bytes_clear(&maker->message);
+    if ((document_first && bytes_append(&maker->message, document, n_bytes, err) < 0) ||
+        (document_first && has_question && bytes_append_text(&maker->message, "\n\n", err) < 0) ||
+        append_question(maker, question, err) < 0 ||
         (!document_first && (bytes_append_text(&maker->message, "\n\n", err) < 0 ||
                              bytes_append(&maker->message, document, n_bytes, err) < 0)))
         return -1;
-    const struct message messages[] = {
-        {MESSAGE_SYSTEM, system_text, sizeof system_text - 1},
-        {MESSAGE_USER, maker->message.data, maker->message.n_bytes},
-    };
-    if (template_render(maker->template, messages, 2, true, &maker->rendered, err) < 0)
-        return -1;
-    maker->rendered.bos |= maker->bos;
-    return 0;
+    return render(maker, NULL, err);
 }
 
 int prompt_maker_tokens(struct prompt_maker *maker, uint32_t window, uint32_t question,
@@ -174,10 +227,98 @@ int prompt_maker_tokens(struct prompt_maker *maker, uint32_t window, uint32_t qu
         size_t n_tokens = out->n_tokens - before;
         if (n_tokens <= maker->max_tokens)
             return 0;
+        out->n_tokens = before;
+        if (maker->options->questions[question].per_document || cut->to == cut->from)
+            return 1;
         /* Text that falls apart at its border beyond what is allowed for: a little less of it. */
         cut->to -= min_size(cut->to - cut->from, n_tokens - maker->max_tokens);
-        out->n_tokens = before;
     }
+}
+
+/* The special token that the template puts behind a reply; what lies between is white space. */
+static int32_t turn_end(const struct prompt_maker *maker, const char *reply)
+{
+    const struct tokenizer *tokenizer = maker->model->tokenizer;
+    const struct rendered *rendered = &maker->rendered;
+    size_t n = rendered->text.n_bytes, n_reply = strlen(reply);
+    const char *text = rendered->text.data;
+    for (size_t i = rendered->n_spans; i-- > 0;) {
+        const struct span *span = &rendered->spans[i];
+        struct special special;
+        if (span->kind != SPAN_DATA || span->to - span->from < n_reply ||
+            memcmp(text + span->to - n_reply, reply, n_reply) != 0)
+            continue;
+        if (!tokenizer_find_special(tokenizer, text, n, span->to, &special))
+            return TOKEN_NONE;
+        for (size_t at = span->to; at < special.from; at++)
+            if (!isspace((unsigned char)text[at]))
+                return TOKEN_NONE;
+        return special.id;
+    }
+    return TOKEN_NONE;
+}
+
+/* Whether the template puts a space before a reply that its own beginning of one does not end in:
+ * "[/INST]" is followed by " yes". */
+static bool reply_takes_space(const struct prompt_maker *maker, const char *reply)
+{
+    const struct rendered *rendered = &maker->rendered;
+    const char *text = rendered->text.data;
+    for (size_t i = rendered->n_spans; i-- > 1;) {
+        const struct span *span = &rendered->spans[i];
+        if (span->kind == SPAN_DATA && span->to - span->from == strlen(reply))
+            return span->from >= 2 && text[span->from - 1] == ' ' &&
+                   !isspace((unsigned char)text[span->from - 2]);
+    }
+    return false;
+}
+
+int prompt_maker_reply(struct prompt_maker *maker, const char *text, struct token_list *out,
+                       struct turn_ends *ends, struct error *err)
+{
+    const struct tokenizer *tokenizer = maker->model->tokenizer;
+    struct token_list prompt = {NULL, 0, 0}, both = {NULL, 0, 0};
+    int rc = prompt_maker_document(maker, &(struct trawl_document){.text = ""}, err);
+    bytes_clear(&maker->message);
+    if (rc == 0)
+        rc = bytes_append_text(&maker->message, "?", err);
+    if (rc == 0)
+        rc = render(maker, text, err);
+    if (rc < 0)
+        return -1;
+
+    *ends = (struct turn_ends){.n_ids = 0};
+    const int32_t candidates[] = {turn_end(maker, text), tokenizer_role(tokenizer, TOKEN_EOS)};
+    for (int i = 0; i < 2; i++)
+        if (candidates[i] != TOKEN_NONE && !(i == 1 && candidates[0] == candidates[1]))
+            ends->ids[ends->n_ids++] = candidates[i];
+    bool space = reply_takes_space(maker, text);
+
+    rc = render(maker, NULL, err);
+    if (rc == 0)
+        rc = prompt_tokenize(tokenizer, &maker->rendered, true, &prompt, err);
+    size_t n_text = maker->rendered.text.n_bytes;
+    if (n_text > 0 && isspace((unsigned char)maker->rendered.text.data[n_text - 1]))
+        space = false;
+    if (rc == 0 && space)
+        rc = rendered_append(&maker->rendered, SPAN_DATA, " ", 1, err);
+    if (rc == 0)
+        rc = rendered_append(&maker->rendered, SPAN_DATA, text, strlen(text), err);
+    if (rc == 0)
+        rc = prompt_tokenize(tokenizer, &maker->rendered, true, &both, err);
+    /* Where the first token would swallow the prompt's end, the reply is taken by itself: the
+     * model goes on behind the prompt as it is. */
+    if (rc == 0 && (both.n_tokens <= prompt.n_tokens ||
+                    memcmp(both.ids, prompt.ids, prompt.n_tokens * sizeof *both.ids) != 0)) {
+        struct encode_options encode = {.no_space_prefix = !space};
+        rc = tokenizer_encode(tokenizer, text, strlen(text), &encode, out, err);
+    } else {
+        for (size_t i = prompt.n_tokens; i < both.n_tokens && rc == 0; i++)
+            rc = token_list_append(out, both.ids[i], err);
+    }
+    token_list_deinit(&prompt);
+    token_list_deinit(&both);
+    return rc;
 }
 
 int trawl_prompt_text(const struct trawl_model *model, const struct trawl_ask_options *options,
@@ -185,8 +326,9 @@ int trawl_prompt_text(const struct trawl_model *model, const struct trawl_ask_op
 {
     struct prompt_maker maker;
     int rc = prompt_maker_open(&maker, model, options, err);
+    struct trawl_document document = {.text = text, .n_bytes = n_bytes};
     if (rc == 0)
-        rc = prompt_maker_document(&maker, text, n_bytes, err);
+        rc = prompt_maker_document(&maker, &document, err);
     struct token_list tokens = {NULL, 0, 0};
     if (rc == 0)
         rc = prompt_maker_tokens(&maker, 0, 0, &tokens, err);

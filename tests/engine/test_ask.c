@@ -12,7 +12,8 @@
 
 enum { MIB = 1 << 20, BUDGET = 1000 * MIB, MOST = 4000 }; /* a sanitizer takes hundreds */
 
-static const char *const questions[] = {"Is it about the sea?", "Does it repeat?", "Is it free?"};
+static const struct trawl_question questions[] = {
+    {.text = "Is it about the sea?"}, {.text = "Does it repeat?"}, {.text = "Is it free?"}};
 
 struct asked {
     const struct trawl_model *model;
