@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/pool.h"
+#include "base/sha256.h"
 #include "base/size.h"
 #include "support/check.h"
 #include "support/fault.h"
@@ -341,6 +342,44 @@ TEST(file_refuses_what_is_no_file)
     CHECK_INT(file_open(&file, path, &err), -1);
     CHECK_CONTAINS(err.text, "nothing: cannot open: No such file");
     file_close(&file);
+}
+
+/* The examples of FIPS 180-4, and texts of every length around a block given in pieces. */
+TEST(sha256_of_published_examples)
+{
+    static const struct {
+        const char *text, *hex;
+    } examples[] = {
+        {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+    };
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+        struct sha256 sha;
+        uint8_t hash[SHA256_BYTES];
+        char hex[2 * SHA256_BYTES + 1];
+        sha256_init(&sha);
+        sha256_add(&sha, examples[i].text, strlen(examples[i].text));
+        sha256_finish(&sha, hash);
+        for (int b = 0; b < SHA256_BYTES; b++)
+            snprintf(hex + 2 * b, 3, "%02x", hash[b]);
+        CHECK_TEXT(hex, examples[i].hex);
+    }
+    char text[200];
+    memset(text, 'x', sizeof text);
+    for (size_t n = 0; n < sizeof text; n++) {
+        struct sha256 whole, pieces;
+        uint8_t expected[SHA256_BYTES], hash[SHA256_BYTES];
+        sha256_init(&whole);
+        sha256_init(&pieces);
+        sha256_add(&whole, text, n);
+        for (size_t at = 0, step = 1; at < n; at += step, step = 1 + (step * 7 + n) % 70)
+            sha256_add(&pieces, text + at, at + step < n ? step : n - at);
+        sha256_finish(&whole, expected);
+        sha256_finish(&pieces, hash);
+        CHECK_BYTES(hash, expected, sizeof hash);
+    }
 }
 
 int main(int argc, char **argv)
