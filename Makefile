@@ -23,8 +23,9 @@ PKGS  := libpcre2-8
 URING := $(if $(filter arm64,$(BUILD)),,$(shell pkg-config --exists liburing && echo liburing))
 LIB_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(URING)) $(if $(URING),-DHAVE_LIBURING)
 LIB_LIBS   := $(shell pkg-config --libs $(PKGS) $(URING)) -lm -pthread
-CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0)
-CLI_LIBS   := $(shell pkg-config --libs libxml-2.0)
+SQLITE := $(if $(filter arm64,$(BUILD)),,$(shell pkg-config --exists sqlite3 && echo sqlite3))
+CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0 $(SQLITE)) $(if $(SQLITE),-DHAVE_SQLITE)
+CLI_LIBS   := $(shell pkg-config --libs libxml-2.0 $(SQLITE))
 ARCH  := $(shell $(CC) -dumpmachine | sed 's/-.*//;s/arm64/aarch64/')
 
 # Floating point is never reassociated or contracted by the compiler: results are part of the contract (docs/numerics.md).
@@ -41,7 +42,8 @@ CLI_SRC := $(sort $(wildcard cli/*.c cli/*/*.c))
 SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
 TOOL_SRC  := $(sort $(wildcard tests/tools/*.c))
 FUZZ_SRC  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-TEST_SRC  := $(sort $(wildcard tests/unit/test_*.c tests/kernels/check_*.c tests/engine/test_*.c))
+CLI_TEST_SRC := $(sort $(wildcard tests/cli/test_*.c))
+TEST_SRC  := $(sort $(wildcard tests/unit/test_*.c tests/kernels/check_*.c tests/engine/test_*.c)) $(CLI_TEST_SRC)
 BENCH_SRC := $(sort $(wildcard bench/bench_*.c))
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 TESTS   := $(patsubst %.c,$(B)/%,$(TEST_SRC))
@@ -49,17 +51,21 @@ TOOLS   := $(patsubst %.c,$(B)/%,$(TOOL_SRC))
 FUZZERS := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 BENCHES := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 LIB     := $(B)/libtrawl.a
+CLI_LIB := $(B)/libcli.a
 
 all: trawl  ## release build of ./trawl
 
 trawl: $(B)/trawl
 	@cp -f $< $@
 
-$(B)/trawl: $(call obj,$(CLI_SRC)) $(LIB)
+$(B)/trawl: $(B)/cli/main.o $(CLI_LIB) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
 $(LIB): $(call obj,$(LIB_SRC))
+	@rm -f $@ && $(AR) rcs $@ $^
+
+$(CLI_LIB): $(call obj,$(filter-out cli/main.c,$(CLI_SRC))) # for the tests of its parts
 	@rm -f $@ && $(AR) rcs $@ $^
 
 # A file is compiled for the instruction set its name ends in; no other file is.
@@ -70,6 +76,7 @@ $(B)/%_neondot.o: ISA := -march=armv8.2-a+dotprod
 $(B)/%_neoni8mm.o: ISA := -march=armv8.2-a+dotprod+i8mm
 $(B)/cli/%.o:     CFLAGS += $(CLI_CFLAGS)
 $(B)/tests/%.o:   CFLAGS += -Itests
+$(B)/tests/cli/%.o: CFLAGS += -Icli $(CLI_CFLAGS)
 $(B)/bench/%.o:   CFLAGS += -Itests
 
 # What else decides how a file is compiled: a library that was installed since counts like a changed file.
@@ -85,13 +92,18 @@ $(B)/%.o: %.c Makefile $(B)/flags
 
 # Tests may make any allocation fail: the linker routes them through tests/support/fault.c.
 WRAP := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup aligned_alloc posix_memalign mmap pread)
-$(TESTS) $(TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
+CLI_TESTS := $(patsubst %.c,$(B)/%,$(CLI_TEST_SRC))
+$(filter-out $(CLI_TESTS),$(TESTS)) $(TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) $(WRAP) -o $@ $^ $(LIB_LIBS)
 
 $(B)/bench/arm_counts: $(B)/bench/arm_counts.o $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) -static -o $@ $^ -lm
+
+$(CLI_TESTS): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(CLI_LIB) $(LIB)
+	$(say) LINK $@
+	$(Q)$(LINK) $(WRAP) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
 $(FUZZERS): $(B)/%: $(B)/%.o $(call obj,tests/support/gguf_write.c) $(LIB)
 	$(say) LINK $@

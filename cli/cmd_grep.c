@@ -36,7 +36,8 @@ static int show_prompt(struct grep_run *run, const struct trawl_model *model, st
     if (status == 0)
         status = fail(err, ERROR_USAGE, "--show-prompt: there is no document");
     else if (status > 0) {
-        status = trawl_prompt_text(model, ask, item->text, item->n_bytes, &prompt, err);
+        struct trawl_document document = {.text = item->text, .n_bytes = item->n_bytes};
+        status = trawl_prompt_text(model, ask, &document, 0, &prompt, err);
         item_free(item);
     }
     if (status == 0) {

@@ -6,6 +6,7 @@
 #include "arguments.h"
 
 int cmd_grep(const struct arguments *arguments);
+int cmd_ask(const struct arguments *arguments);
 int cmd_tokenize(const struct arguments *arguments);
 int cmd_inspect(const struct arguments *arguments);
 int cmd_score(const struct arguments *arguments);

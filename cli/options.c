@@ -1,17 +1,19 @@
 #include "options.h"
 
 #include "commands.h"
+#include "output/table.h"
 #include "trawl.h"
 
 #include <string.h>
 
 #define GREP     (1u << COMMAND_GREP)
+#define ASK      (1u << COMMAND_ASK)
 #define TOKENIZE (1u << COMMAND_TOKENIZE)
 #define INSPECT  (1u << COMMAND_INSPECT)
 #define SCORE    (1u << COMMAND_SCORE)
 #define HELP     (1u << COMMAND_HELP)
-#define ENGINE   (GREP | INSPECT | SCORE)
-#define MODELS   (GREP | TOKENIZE | INSPECT | SCORE)
+#define ENGINE   (GREP | ASK | INSPECT | SCORE)
+#define MODELS   (GREP | ASK | TOKENIZE | INSPECT | SCORE)
 #define ALL      ((1u << N_COMMANDS) - 1)
 
 const struct command_row COMMANDS[N_COMMANDS] = {
@@ -30,6 +32,23 @@ const struct command_row COMMANDS[N_COMMANDS] = {
          "Exit status: 0 some document matched, 1 none did, 2 an error (with -q: 0 whenever one "
          "matched).",
          cmd_grep},
+    [COMMAND_ASK] =
+        {"ask", "[FILE|DIR...]", "ask every document a sheet of questions and write a table",
+         "Reads documents (files; a directory is read with all that is below it), asks each one "
+         "all "
+         "questions of -q or of a sheet, and writes a row per document: its id, the fields that "
+         "came with it, and the answer and its probability for each question. The document is "
+         "computed once for all its questions.\n"
+         "With -o or --job the run is recorded: killed at any point, the same command goes on "
+         "where "
+         "it was and computes nothing twice; a changed question asks only its own column again.\n"
+         "Without FILE each line of --questions is a prompt of its own; else standard input is one "
+         "document.\n"
+         "  trawl ask -m demo --sheet events.toml pages/ -o events.csv\n"
+         "  trawl ask -m demo -q \"Is it free?\" -q \"Does it repeat every year?\" pages/ -o "
+         "a.jsonl\n"
+         "Exit status: 0 all documents are in the table, 2 an error, or some could not be read.",
+         cmd_ask},
     [COMMAND_TOKENIZE] = {"tokenize", "[FILE]", "print the token ids of a text",
                           "Prints the ids of the whole input, separated by spaces. FILE may be - "
                           "for standard input. The model may be a file that holds a vocabulary "
@@ -88,9 +107,9 @@ const struct option_row OPTIONS[] = {
      "with -l, -L or a directory)"},
     {OPTION_RECURSIVE, GREP, GROUP_INPUT, 'r', "recursive", NULL, NULL, NULL,
      "read directories (a directory implies it); without FILE, the current one"},
-    {OPTION_INCLUDE, GREP, GROUP_INPUT, 0, "include", "GLOB", NULL, NULL,
+    {OPTION_INCLUDE, GREP | ASK, GROUP_INPUT, 0, "include", "GLOB", NULL, NULL,
      "read only files whose base name matches GLOB"},
-    {OPTION_EXCLUDE, GREP, GROUP_INPUT, 0, "exclude", "GLOB", NULL, NULL,
+    {OPTION_EXCLUDE, GREP | ASK, GROUP_INPUT, 0, "exclude", "GLOB", NULL, NULL,
      "skip files whose base name matches GLOB; of contradicting ones the last wins"},
     {OPTION_NULL_DATA, GREP, GROUP_INPUT, 'z', "null-data", NULL, NULL, NULL,
      "lines end in a NUL byte, in input and output"},
@@ -101,20 +120,26 @@ const struct option_row OPTIONS[] = {
      "a file with NUL bytes is one that does not match, silently"},
     {OPTION_RAW, GREP, GROUP_INPUT, 0, "raw", NULL, NULL, NULL,
      "read HTML files as they are instead of as their visible text"},
-    {OPTION_NO_MESSAGES, GREP, GROUP_INPUT, 's', "no-messages", NULL, NULL, NULL,
+    {OPTION_NO_MESSAGES, GREP | ASK, GROUP_INPUT, 's', "no-messages", NULL, NULL, NULL,
      "say nothing about files that are missing or cannot be read"},
 
     {OPTION_QUESTION, GREP, GROUP_ASK, 'e', "question", "QUESTION", NULL, NULL,
      "a question; repeated, a document matches where any answer is yes. No QUESTION operand then"},
     {OPTION_QUESTION, GREP, GROUP_ASK, 0, "regexp", "QUESTION", NULL, NULL, NULL},
-    {OPTION_TEMPLATE, GREP, GROUP_ASK, 0, "template", "NAME", NULL, trawl_template_name,
+    {OPTION_QUESTION, ASK, GROUP_ASK, 'q', "question", "QUESTION", NULL, NULL,
+     "a yes/no question; may be repeated. {NAME} in it is a field of the document"},
+    {OPTION_SHEET, ASK, GROUP_ASK, 0, "sheet", "FILE", NULL, NULL,
+     "questions, their kinds and conditions, as TOML"},
+    {OPTION_QUESTIONS, ASK, GROUP_ASK, 0, "questions", "FILE", NULL, NULL,
+     "a yes/no question on each line; without FILE operands each is a prompt of its own"},
+    {OPTION_TEMPLATE, GREP | ASK, GROUP_ASK, 0, "template", "NAME", NULL, trawl_template_name,
      "chat template, where the model's own is not recognised"},
-    {OPTION_LAYOUT, GREP, GROUP_ASK, 0, "layout", "LAYOUT", "document-first question-first", NULL,
-     "order of document and question in the prompt"},
-    {OPTION_WINDOW, GREP | INSPECT, GROUP_ASK, 0, "window", "N", NULL, NULL,
+    {OPTION_LAYOUT, GREP | ASK, GROUP_ASK, 0, "layout", "LAYOUT", "document-first question-first",
+     NULL, "order of document and question in the prompt"},
+    {OPTION_WINDOW, GREP | ASK | INSPECT, GROUP_ASK, 0, "window", "N", NULL, NULL,
      "most tokens of a document sent at once (default: the model's context or 4096, whichever is "
      "less)"},
-    {OPTION_LONG, GREP, GROUP_ASK, 0, "long", "HOW", "window head skip", NULL,
+    {OPTION_LONG, GREP | ASK, GROUP_ASK, 0, "long", "HOW", "window head skip", NULL,
      "longer documents: window (cut into overlapping windows, the largest p_yes counts), head "
      "(only the beginning is read) or skip"},
     {OPTION_SAMPLE, GREP, GROUP_ASK, 0, "sample", "N", NULL, NULL,
@@ -122,9 +147,9 @@ const struct option_row OPTIONS[] = {
      "what they tell of all"},
     {OPTION_SEED, GREP, GROUP_ASK, 0, "seed", "N", NULL, NULL,
      "the choice of --sample (default 0: the same every time)"},
-    {OPTION_DRY_RUN, GREP, GROUP_ASK, 0, "dry-run", NULL, NULL, NULL,
+    {OPTION_DRY_RUN, GREP | ASK, GROUP_ASK, 0, "dry-run", NULL, NULL, NULL,
      "read the input, say rows, sweeps, bytes and memory, and run nothing"},
-    {OPTION_SHOW_PROMPT, GREP, GROUP_ASK, 0, "show-prompt", NULL, NULL, NULL,
+    {OPTION_SHOW_PROMPT, GREP | ASK, GROUP_ASK, 0, "show-prompt", NULL, NULL, NULL,
      "print what would be sent for the first document, and stop"},
 
     {OPTION_THRESHOLD, GREP, GROUP_SELECT, 't', "threshold", "P", NULL, NULL,
@@ -163,7 +188,19 @@ const struct option_row OPTIONS[] = {
     {OPTION_COLOR, GREP, GROUP_OUTPUT, 0, "color", "[WHEN]", "auto always never", NULL,
      "colour names, numbers and separators: always, never, or auto (on a terminal)"},
     {OPTION_COLOR, GREP, GROUP_OUTPUT, 0, "colour", "[WHEN]", "auto always never", NULL, NULL},
-    {OPTION_LINE_BUFFERED, GREP, GROUP_OUTPUT, 0, "line-buffered", NULL, NULL, NULL,
+    {OPTION_OUTPUT, ASK, GROUP_OUTPUT, 'o', "output", "FILE", NULL, NULL,
+     "where the table goes; its extension is its format (default: standard output, JSON lines). "
+     "What FILE held before is replaced"},
+    {OPTION_FORMAT, ASK, GROUP_OUTPUT, 0, "format", "FORMAT", NULL, table_format_name,
+     "the table's format, whatever the name says"},
+    {OPTION_FIELDS, ASK, GROUP_OUTPUT, 0, "fields", "NAME,...", NULL, NULL,
+     "the input's columns to keep (default: those of the first document)"},
+    {OPTION_UNORDERED, ASK, GROUP_OUTPUT, 0, "unordered", NULL, NULL, NULL,
+     "rows as they are done, not in input order"},
+    {OPTION_JOB, ASK, GROUP_OUTPUT, 0, "job", "FILE", NULL, NULL,
+     "where the run is recorded, to go on after any end (default: the output's name and .trawl)"},
+    {OPTION_NO_JOB, ASK, GROUP_OUTPUT, 0, "no-job", NULL, NULL, NULL, "do not record the run"},
+    {OPTION_LINE_BUFFERED, GREP | ASK, GROUP_OUTPUT, 0, "line-buffered", NULL, NULL, NULL,
      "write every line at once"},
     {OPTION_SHOW_TEXT, GREP, GROUP_OUTPUT, 0, "text", NULL, NULL, NULL,
      "print the text of matching files instead of their names; with other units the same as -a"},
@@ -206,11 +243,11 @@ const struct option_row OPTIONS[] = {
      "instruction set to compute with (default: the best there is)"},
     {OPTION_EXACT, ENGINE, GROUP_RUN, 0, "exact", NULL, NULL, NULL,
      "compute in 32-bit floating point instead of 8-bit integers"},
-    {OPTION_STATS, GREP | SCORE, GROUP_RUN, 0, "stats", "FILE", NULL, NULL,
+    {OPTION_STATS, GREP | ASK | SCORE, GROUP_RUN, 0, "stats", "FILE", NULL, NULL,
      "write what the run did to FILE as one JSON object (-: after the results)"},
-    {OPTION_PROGRESS, GREP | SCORE, GROUP_RUN, 0, "progress", NULL, NULL, NULL,
+    {OPTION_PROGRESS, GREP | ASK | SCORE, GROUP_RUN, 0, "progress", NULL, NULL, NULL,
      "show progress and the summary even where standard error is not a terminal"},
-    {OPTION_NO_PROGRESS, GREP | SCORE, GROUP_RUN, 0, "no-progress", NULL, NULL, NULL,
+    {OPTION_NO_PROGRESS, GREP | ASK | SCORE, GROUP_RUN, 0, "no-progress", NULL, NULL, NULL,
      "never show them"},
 
     {OPTION_HELP, ALL, GROUP_OTHER, 0, "help", NULL, NULL, NULL, "this text"},

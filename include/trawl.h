@@ -320,6 +320,8 @@ struct trawl_ask_callbacks {
                   uint32_t n_values, struct error *err);
     int (*record)(void *context, const uint8_t key[TRAWL_KEY_BYTES], const double *values,
                   uint32_t n_values, struct error *err);
+    /* All answers of a sweep have been handed out. 0 go on, -1. May be NULL. */
+    int (*swept)(void *context, struct error *err);
 };
 
 /* What tells a model from any other: a hash of its metadata, sizes, the beginning of each tensor
@@ -335,10 +337,10 @@ int trawl_ask(const struct trawl_model *model, const struct trawl_ask_options *o
               const struct trawl_ask_callbacks *callbacks, struct trawl_stats *stats,
               struct error *err) MUST_CHECK;
 
-/* What would be sent for [text] under the first question, as text (special tokens by name). Appends
+/* What would be sent for a document under one question, as text (special tokens by name). Appends
  * to [out]. */
 int trawl_prompt_text(const struct trawl_model *model, const struct trawl_ask_options *options,
-                      const char *text, size_t n_bytes, struct bytes *out,
+                      const struct trawl_document *document, int question, struct bytes *out,
                       struct error *err) MUST_CHECK;
 
 /* Names for help texts and completions: the i-th, NULL after the last. */

@@ -28,6 +28,32 @@ static int terminal_width(void)
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
 }
 
+static void write_line(const struct progress *progress, const struct trawl_progress *now,
+                       char line[320])
+{
+    double seconds = now->seconds > 0 ? now->seconds : 1e-9;
+    struct unit_text rate = unit_count(
+        (uint64_t)(((double)now->rows_done + (double)now->batch_rows * now->sweep_done) / seconds));
+    struct unit_text disk = unit_bytes((double)now->bytes_read / seconds);
+    int n = snprintf(
+        line, 320, "%s/%s %s%s  %s rows/s  sweep %llu layer %u/%u  disk %s/s  waiting %.0f%%",
+        unit_count(progress->n_done).text, unit_count(progress->n_read).text, progress->noun,
+        progress->read_all ? "" : " so far", rate.text, (unsigned long long)now->sweep, now->layer,
+        now->n_layers, disk.text, 100 * now->seconds_waiting / seconds);
+    double left = seconds_left(progress, now);
+    if (left >= 0 && n > 0 && n < 320)
+        snprintf(line + n, (size_t)(320 - n), "  %s left", unit_seconds(left).text);
+}
+
+void progress_say(struct progress *progress, const struct trawl_progress *now)
+{
+    char line[320];
+    progress_clear(progress);
+    write_line(progress, now, line);
+    fprintf(stderr, "%s\n", line);
+    fflush(stderr);
+}
+
 void progress_draw(struct progress *progress, const struct trawl_progress *now)
 {
     uint64_t time = clock_ns();
@@ -37,20 +63,8 @@ void progress_draw(struct progress *progress, const struct trawl_progress *now)
     progress->drawn_ns = time;
     progress->drawn = terminal;
 
-    double seconds = now->seconds > 0 ? now->seconds : 1e-9;
-    struct unit_text rate = unit_count(
-        (uint64_t)(((double)now->rows_done + (double)now->batch_rows * now->sweep_done) / seconds));
-    struct unit_text disk = unit_bytes((double)now->bytes_read / seconds);
     char line[320];
-    int n = snprintf(line, sizeof line,
-                     "%s/%s %s%s  %s rows/s  sweep %llu layer %u/%u  disk %s/s  waiting %.0f%%",
-                     unit_count(progress->n_done).text, unit_count(progress->n_read).text,
-                     progress->noun, progress->read_all ? "" : " so far", rate.text,
-                     (unsigned long long)now->sweep, now->layer, now->n_layers, disk.text,
-                     100 * now->seconds_waiting / seconds);
-    double left = seconds_left(progress, now);
-    if (left >= 0 && n > 0 && (size_t)n < sizeof line)
-        snprintf(line + n, sizeof line - (size_t)n, "  %s left", unit_seconds(left).text);
+    write_line(progress, now, line);
     if (terminal)
         fprintf(stderr, "\r%.*s\033[K", terminal_width() - 1, line);
     else

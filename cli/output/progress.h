@@ -13,6 +13,8 @@ struct progress {
     uint64_t drawn_ns;
 };
 
+/* A line that stays, at once, whatever [on] says. */
+void progress_say(struct progress *progress, const struct trawl_progress *now);
 void progress_draw(struct progress *progress, const struct trawl_progress *now);
 /* Takes the line away, before anything else is written to the terminal. */
 void progress_clear(struct progress *progress);

@@ -38,11 +38,30 @@ static void print_estimate(const struct report *report, struct out *out)
                100 * fmin(middle + half, 1));
 }
 
+static void print_sheet(const struct report *report, struct out *out)
+{
+    const struct trawl_stats *stats = &report->stats;
+    out_format(out, "documents   %s of %s questions", COUNT(stats->documents),
+               COUNT(report->n_questions));
+    out_format(out, ": %s blank, %s unreadable, %s too long\n", COUNT(stats->blank),
+               COUNT(report->unreadable), COUNT(stats->too_long));
+    out_format(out, "prompts     %s run, %s remembered", COUNT(stats->sequences),
+               COUNT(stats->recalled));
+    if (stats->skipped > 0)
+        out_format(out, "; %s answers not wanted, of %s documents the rest in a later sweep",
+                   COUNT(stats->skipped), COUNT(stats->waited));
+    out_char(out, '\n');
+}
+
 static void print_documents(const struct report *report, struct out *out)
 {
     const struct trawl_stats *stats = &report->stats;
     if (!report->asked) {
         out_format(out, "sequences   %s\n", COUNT(stats->sequences));
+        return;
+    }
+    if (report->n_questions > 0) {
+        print_sheet(report, out);
         return;
     }
     out_format(out, "documents   %s", COUNT(stats->documents));
@@ -107,6 +126,12 @@ void report_json(const struct report *report, struct out *out)
     out_key_count(out, "too_long", stats->too_long);
     if (report->sampled_from > 0)
         out_key_count(out, "sampled_from", report->sampled_from);
+    if (report->n_questions > 0) {
+        out_key_count(out, "questions", report->n_questions);
+        out_key_count(out, "recalled", stats->recalled);
+        out_key_count(out, "skipped_answers", stats->skipped);
+        out_key_count(out, "waited", stats->waited);
+    }
     out_key_count(out, "sequences", stats->sequences);
     out_key_count(out, "prompt_tokens", stats->prompt_tokens);
     out_key_count(out, "rows", stats->rows);
@@ -199,8 +224,11 @@ void report_dry_run(const struct report *report, struct out *out)
     out_format(out, ", %s blank, %s too long; files: %s binary, %s unreadable\n",
                COUNT(stats->blank), COUNT(stats->too_long), COUNT(report->binary),
                COUNT(report->unreadable));
-    out_format(out, "tokens      %s in %s prompts, of which %s shared\n",
-               COUNT(stats->prompt_tokens), COUNT(stats->sequences), COUNT(stats->shared_tokens));
+    out_format(out, "tokens      %s in %s prompts, of which %s shared", COUNT(stats->prompt_tokens),
+               COUNT(stats->sequences), COUNT(stats->shared_tokens));
+    if (stats->recalled > 0)
+        out_format(out, "; %s prompts are remembered", COUNT(stats->recalled));
+    out_char(out, '\n');
     out_format(out, "rows        %s, %s a batch\n", COUNT(stats->rows), COUNT(plan->n_rows));
     out_format(out, "sweeps      %s, %s each after the first\n", COUNT(stats->sweeps),
                BYTES(plan->bytes_per_sweep));

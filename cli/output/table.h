@@ -77,6 +77,7 @@ extern const struct table_format *const table_formats[]; /* NULL after the last 
 /* By name, or by the extension of [path]; NULL when there is none. */
 const struct table_format *table_format_by_name(const char *name);
 const struct table_format *table_format_by_path(const char *path);
+const char *table_format_name(size_t i); /* NULL after the last */
 
 extern const struct table_format table_jsonl, table_csv, table_tsv, table_markdown;
 

@@ -322,16 +322,18 @@ int prompt_maker_reply(struct prompt_maker *maker, const char *text, struct toke
 }
 
 int trawl_prompt_text(const struct trawl_model *model, const struct trawl_ask_options *options,
-                      const char *text, size_t n_bytes, struct bytes *out, struct error *err)
+                      const struct trawl_document *document, int question, struct bytes *out,
+                      struct error *err)
 {
     struct prompt_maker maker;
-    int rc = prompt_maker_open(&maker, model, options, err);
-    struct trawl_document document = {.text = text, .n_bytes = n_bytes};
-    if (rc == 0)
-        rc = prompt_maker_document(&maker, &document, err);
     struct token_list tokens = {NULL, 0, 0};
+    int rc = prompt_maker_open(&maker, model, options, err);
     if (rc == 0)
-        rc = prompt_maker_tokens(&maker, 0, 0, &tokens, err);
+        rc = prompt_maker_document(&maker, document, err);
+    if (rc == 0)
+        rc = prompt_maker_tokens(&maker, 0, (uint32_t)question, &tokens, err);
+    if (rc == 1)
+        rc = fail(err, ERROR_LIMIT, "with its fields the question is too long for the window");
     for (size_t i = 0; i < tokens.n_tokens && rc == 0;
          i++) { /* as the model gets it: with BOS, by name, and cut to the window */
         size_t n = 0;

@@ -250,12 +250,12 @@ static void add_spelling(struct oracle *oracle, const struct asked *asked, int q
     struct bytes prompt = {0};
     struct error err = {0};
     struct trawl_ask_options options = asked->options;
+    struct trawl_document document = {.text = asked->text, .n_bytes = strlen(asked->text)};
     options.questions = &sheet[question];
     options.n_questions = 1;
     struct trawl_tokenize_options special = {.parse_special = true, .no_bos = true};
     spelling->label = label;
-    if (trawl_prompt_text(asked->model, &options, asked->text, strlen(asked->text), &prompt, &err) <
-            0 ||
+    if (trawl_prompt_text(asked->model, &options, &document, 0, &prompt, &err) < 0 ||
         trawl_tokenize(asked->model, prompt.data, prompt.n_bytes, &special, &spelling->ids, &err) <
             0)
         abort();

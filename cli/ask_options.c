@@ -1,0 +1,240 @@
+#include "ask_options.h"
+
+#include "base/bytes.h"
+#include "run_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char job_ending[] = ".trawl";
+
+static const char *const nothing_to_read[] = {"-"};
+
+/* What must be known together, as far as the options said it. */
+struct given {
+    const char *sheet, *questions, *format, *job;
+    bool no_job;
+};
+
+/* --template, --layout, --window, --long. */
+static int read_prompt(struct ask_options *options, const struct option_use *use, struct error *err)
+{
+    static const enum trawl_long longs[] = {TRAWL_LONG_WINDOWS, TRAWL_LONG_HEAD, TRAWL_LONG_SKIP};
+    uint64_t count = 0;
+    int choice = 0;
+    switch (use->row->id) {
+    case OPTION_TEMPLATE:
+        return value_name(use, &options->ask.template_name, err);
+    case OPTION_LAYOUT:
+        if (value_choice(use, &choice, err) < 0)
+            return -1;
+        options->ask.layout = choice == 0 ? TRAWL_DOCUMENT_FIRST : TRAWL_QUESTION_FIRST;
+        return 0;
+    case OPTION_WINDOW:
+        if (value_count(use, 8, UINT32_MAX, &count, err) < 0)
+            return -1;
+        options->ask.window_tokens = (uint32_t)count;
+        return 0;
+    case OPTION_LONG:
+        if (value_choice(use, &choice, err) < 0)
+            return -1;
+        options->ask.long_documents = longs[choice];
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static int read_one(struct ask_options *options, struct given *given, const struct option_use *use,
+                    struct error *err)
+{
+    switch (use->row->id) {
+    case OPTION_MODEL:
+        options->model = use->value;
+        return 0;
+    case OPTION_QUESTION:
+        return sheet_add(&options->sheet, use->value, err);
+    case OPTION_SHEET:
+        given->sheet = use->value;
+        return 0;
+    case OPTION_QUESTIONS:
+        given->questions = use->value;
+        return 0;
+    case OPTION_INCLUDE:
+    case OPTION_EXCLUDE:
+        options->globs[options->records.n_globs++] =
+            (struct glob_rule){.pattern = use->value, .include = use->row->id == OPTION_INCLUDE};
+        return 0;
+    case OPTION_NO_MESSAGES:
+        options->no_messages = true;
+        return 0;
+    case OPTION_OUTPUT:
+        options->output = strcmp(use->value, "-") == 0 ? NULL : use->value;
+        return 0;
+    case OPTION_FORMAT:
+        return value_name(use, &given->format, err);
+    case OPTION_JOB:
+        given->job = use->value;
+        return 0;
+    case OPTION_NO_JOB:
+        given->no_job = true;
+        return 0;
+    case OPTION_FIELDS:
+        options->fields = use->value;
+        return 0;
+    case OPTION_UNORDERED:
+        options->ask.unordered = true;
+        return 0;
+    case OPTION_LINE_BUFFERED:
+        options->line_buffered = true;
+        return 0;
+    case OPTION_DRY_RUN:
+        options->dry_run = true;
+        return 0;
+    case OPTION_SHOW_PROMPT:
+        options->show_prompt = true;
+        return 0;
+    case OPTION_STATS:
+        options->stats_path = use->value;
+        return 0;
+    case OPTION_PROGRESS:
+    case OPTION_NO_PROGRESS:
+        options->show_progress = use->row->id == OPTION_PROGRESS;
+        return 0;
+    default:
+        return read_prompt(options, use, err);
+    }
+}
+
+/* -q, --sheet or --questions: one of them. */
+static int read_questions(struct ask_options *options, const struct given *given, struct error *err)
+{
+    bool by_words = options->sheet.n_questions > 0;
+    if (by_words + !!given->sheet + !!given->questions != 1)
+        return fail(err, ERROR_USAGE,
+                    by_words || given->sheet || given->questions
+                        ? "questions come from -q, from --sheet or from --questions, not from two "
+                          "of them"
+                        : "no question: trawl ask -m MODEL -q QUESTION... | --sheet FILE "
+                          "[FILE|DIR...] -o OUT");
+    if (given->sheet)
+        return sheet_read(&options->sheet, given->sheet, err);
+    return given->questions ? sheet_read_lines(&options->sheet, given->questions, err) : 0;
+}
+
+static int read_prompts(struct ask_options *options, struct error *err)
+{
+    static const struct trawl_question as_it_is = {.text = ""};
+    options->prompts = true;
+    options->ask.questions = &as_it_is;
+    options->ask.n_questions = 1;
+    options->ask.system_text = "You answer a question with yes or no.";
+    return options->sheet.any_fields
+               ? fail(err, ERROR_USAGE, "without a document a question has no {field} to fill in")
+               : 0;
+}
+
+/* A pattern that matches the name that [path] ends in, and with [star] what begins so. */
+static char *pattern_of(const char *path, bool star, struct error *err)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *pattern = malloc(2 * strlen(name) + 2), *to = pattern;
+    if (!pattern) {
+        fail_memory(err, strlen(name), "options");
+        return NULL;
+    }
+    for (; *name; name++) {
+        if (strchr("*?[\\", *name))
+            *to++ = '\\';
+        *to++ = *name;
+    }
+    if (star)
+        *to++ = '*';
+    *to = '\0';
+    return pattern;
+}
+
+/* What this run writes is no input of it. */
+static int exclude_output(struct ask_options *options, struct error *err)
+{
+    const char *const paths[] = {options->output, options->job};
+    for (int i = 0; i < 2; i++) {
+        if (!paths[i])
+            continue;
+        options->output_patterns[i] = pattern_of(paths[i], i == 1, err);
+        if (!options->output_patterns[i])
+            return -1;
+        options->globs[options->records.n_globs++] =
+            (struct glob_rule){.pattern = options->output_patterns[i]};
+    }
+    options->records.globs = options->globs;
+    return 0;
+}
+
+static int choose_output(struct ask_options *options, const struct given *given, struct error *err)
+{
+    const char *output = options->output;
+    options->format = given->format ? table_format_by_name(given->format)
+                      : output      ? table_format_by_path(output)
+                                    : table_format_by_name("jsonl");
+    if (!options->format)
+        return fail(err, ERROR_USAGE,
+                    "-o %s: the name does not end as any format's does; --format says which",
+                    output);
+    if (options->format->needs_path && !output)
+        return fail(err, ERROR_USAGE, "the format %s needs a file: -o FILE", options->format->name);
+    if (given->no_job && given->job)
+        return fail(err, ERROR_USAGE, "--job and --no-job contradict each other");
+    if (given->no_job || (!given->job && !output))
+        return 0;
+    struct bytes job = {0};
+    if (bytes_append_text(&job, given->job ? given->job : output, err) < 0 ||
+        (!given->job && bytes_append_text(&job, job_ending, err) < 0)) {
+        bytes_deinit(&job);
+        return -1;
+    }
+    options->job = job.data;
+    return 0;
+}
+
+int ask_options_read(struct ask_options *options, const struct arguments *arguments,
+                     struct error *err)
+{
+    struct given given = {0};
+    *options = (struct ask_options){.show_progress = isatty(STDERR_FILENO)};
+    options->globs = calloc(arguments->n_uses + 2, sizeof *options->globs);
+    if (!options->globs)
+        return fail_memory(err, arguments->n_uses * sizeof *options->globs, "options");
+    for (size_t i = 0; i < arguments->n_uses; i++)
+        if (read_one(options, &given, &arguments->uses[i], err) < 0)
+            return -1;
+    if (run_options_read(&options->ask.run, arguments, err) < 0 ||
+        read_questions(options, &given, err) < 0 || choose_output(options, &given, err) < 0 ||
+        exclude_output(options, err) < 0)
+        return -1;
+    options->ask.questions = options->sheet.questions;
+    options->ask.n_questions = (int)options->sheet.n_questions;
+    options->ask.system_text = options->sheet.system_text;
+    options->ask.threshold = 0.5;
+    options->ask.run.dry_run = options->dry_run;
+    options->records.operands = arguments->operands;
+    options->records.n_operands = arguments->n_operands;
+    if (arguments->n_operands == 0 && given.questions)
+        return read_prompts(options, err);
+    if (arguments->n_operands == 0) {
+        options->records.operands = nothing_to_read;
+        options->records.n_operands = 1;
+    }
+    return 0;
+}
+
+void ask_options_deinit(struct ask_options *options)
+{
+    sheet_deinit(&options->sheet);
+    free(options->globs);
+    free(options->output_patterns[0]);
+    free(options->output_patterns[1]);
+    free(options->job);
+    *options = (struct ask_options){0};
+}

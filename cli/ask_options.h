@@ -1,0 +1,32 @@
+#ifndef ASK_OPTIONS_H
+#define ASK_OPTIONS_H
+/* The options of `trawl ask`, read, defaulted and checked against each other. */
+
+#include "arguments.h"
+#include "input/record.h"
+#include "output/table.h"
+#include "sheet/sheet.h"
+
+struct ask_options {
+    struct trawl_ask_options ask; /* questions are those of [sheet], or the one of [prompts] */
+    struct sheet sheet;
+    bool prompts; /* no input: the sheet's questions are the documents, each its own prompt */
+    struct records_options records;
+    struct glob_rule *globs;  /* owned */
+    char *output_patterns[2]; /* owned: names that belong to the output are not input */
+    const struct table_format *format;
+    const char *output; /* NULL: standard output */
+    char *job;          /* owned; NULL: the run is not recorded */
+    const char *fields; /* names separated by commas, NULL: those of the first document */
+    const char *model;
+    const char *stats_path;
+    bool no_messages, line_buffered;
+    bool dry_run, show_prompt, show_progress;
+};
+
+/* [options] is to be deinited after a failure too. */
+int ask_options_read(struct ask_options *options, const struct arguments *arguments,
+                     struct error *err) MUST_CHECK;
+void ask_options_deinit(struct ask_options *options);
+
+#endif
