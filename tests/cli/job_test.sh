@@ -1,0 +1,211 @@
+#!/usr/bin/env bash
+# Runs that are killed: the same command goes on where it was and its output is byte for byte that of a run that was not. Answers of
+# the test model are arbitrary; that they are the same is what counts.
+#   TRAWL            the program (default ./trawl)
+#   TRAWL_BUILD      where tests/tools/kill_at.so is (default build/release)
+#   N_RANDOM         kills at random moments (default 20)
+set -u
+export LC_ALL=C
+TRAWL=$(realpath "${TRAWL:-./trawl}")
+build=$(realpath "${TRAWL_BUILD:-build/release}")
+if ! command -v python3 >/dev/null; then
+    echo "skipped: job_test: no python3"
+    exit 77
+fi
+[ -w /dev/shm ] && export TMPDIR=/dev/shm # hundreds of synced writes: on a disk that takes minutes
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 2
+export HOME=$work XDG_CONFIG_HOME=$work
+"$build/tests/tools/make_tiny" tiny.gguf context=1024 || exit 2
+mkdir docs
+for i in $(seq -w 1 30); do printf 'Note %s: %d boats left, %d came back.\n' "$i" $((10#$i * 79 % 101)) $((10#$i % 7)); done |
+    split -l 1 -a 2 - docs/
+cp docs/aa docs/zz # the same document twice
+cat >sheet.toml <<'T'
+[[question]]
+name = "sea"
+text = "Is it about the sea?"
+threshold = 0.72
+[[question]]
+name = "again"
+text = "Does it repeat?"
+ask_if = "sea"
+[[question]]
+name = "amount"
+text = "How many?"
+kind = "choice"
+labels = ["one", "some", "none"]
+[[question]]
+name = "weird"
+text = "How weird is it?"
+kind = "score"
+scale = [1, 3]
+T
+
+passed=0
+failed=0
+fail() {
+    failed=$((failed + 1))
+    echo "FAILED: $1"
+    head -5 log 2>/dev/null
+}
+ok() { # description, then a command that must succeed
+    local what=$1
+    shift
+    if "$@" >log 2>&1; then passed=$((passed + 1)); else fail "$what"; fi
+}
+program=("$TRAWL" ask -m tiny.gguf --memory 900M --rows 1100 --threads 2)
+ask() { "${program[@]}" "$@"; }
+sheet=(--sheet sheet.toml docs)
+stat_of() { python3 -c 'import json, sys; o = json.load(open("stats")); print(*(o[k] for k in sys.argv[1:]))' "$@"; }
+# What the job of a killed run holds, as SQLite sees it: it is sound, or there is none yet.
+answers_in() {
+    python3 - "$1" <<'P'
+import os, sqlite3, sys
+if not os.path.exists(sys.argv[1]):
+    sys.exit(print(0))
+db = sqlite3.connect(sys.argv[1])
+sound = db.execute("PRAGMA integrity_check").fetchone()[0]
+there = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'answers'").fetchone()[0]
+print(db.execute("SELECT count(*) FROM answers").fetchone()[0] if there else 0 if sound == "ok" else sound)
+P
+}
+# Goes on with out.$1: nothing that is in the job is computed again, and the bytes are those of ref.$1.
+goes_on() {
+    local known
+    known=$(answers_in "out.$1.trawl")
+    ask "${sheet[@]}" -o "out.$1" --stats stats >log 2>&1 || { fail "$2: going on"; return; }
+    # The document that is there twice: remembered where its first answer is, else the same rows again.
+    if ! cmp -s "out.$1" "ref.$1"; then
+        fail "$2: the output differs"
+    elif [ "$(answers_in "out.$1.trawl")" != "$n_answers" ] || [ "$(stat_of recalled)" -lt "$known" ]; then
+        fail "$2: $known answers were known, $(stat_of recalled) remembered, $(answers_in "out.$1.trawl") at the end of $n_answers"
+    else
+        passed=$((passed + 1))
+    fi
+}
+
+# ---- Without any accident ----
+ask "${sheet[@]}" >first.jsonl 2>log || fail "a first run"
+median=$(python3 -c 'import json; print(sorted(json.loads(line)["sea_p"] for line in open("first.jsonl"))[15])')
+sed -i "s/threshold = .*/threshold = $median/" sheet.toml
+for format in jsonl csv tsv md; do
+    ok "a run to $format" ask "${sheet[@]}" -o ref.$format --stats stats
+done
+n_answers=$(answers_in ref.csv.trawl)
+ok "sheets have some of each" python3 - <<'P'
+import csv, json
+rows = list(csv.DictReader(open("ref.csv", newline="")))
+objects = [json.loads(line) for line in open("ref.jsonl")]
+tabs = [line.rstrip("\n").split("\t") for line in open("ref.tsv")]
+assert len(rows) == len(objects) == len(tabs) - 1 == 31, len(rows)
+assert [r["id"] for r in rows] == sorted(r["id"] for r in rows)
+assert 3 < sum(r["again"] == "" for r in rows) < 28, "a threshold that tells nothing"
+for row, o, t in zip(rows, objects, tabs[1:]):
+    assert list(row) == list(o) == tabs[0]
+    assert (row["again_p"] == "") == (o["again"] is None) == (row["again"] == "")
+    assert abs(sum(p for _, p in o["weird_distribution"]) - 1) < 1e-6 and 1 <= o["weird"] <= 3
+    assert row["sea_p"] == t[tabs[0].index("sea_p")] and float(row["sea_p"]) == o["sea_p"]
+P
+ok "markdown has a line a row" test "$(wc -l <ref.md)" = 33
+ok "the same on standard output" bash -c "cmp ref.jsonl <('$TRAWL' ask -m tiny.gguf --memory 900M --sheet sheet.toml docs)"
+ok "whatever the batch" bash -c "cmp ref.csv <('$TRAWL' ask -m tiny.gguf --memory 900M --threads 1 --format csv --sheet sheet.toml docs)"
+ok "no job was made for it" test ! -e .trawl
+ok "the same rows in any order" bash -c "cmp <(sort ref.csv) <('$TRAWL' ask -m tiny.gguf --memory 900M --unordered --format csv --sheet sheet.toml docs | sort)"
+
+# ---- What is asked again ----
+cp ref.csv.trawl out.csv.trawl
+again() { # what, prompts that are run, then the command
+    local what=$1 want=$2
+    shift 2
+    ok "$what" ask "$@" -o out.csv --stats stats
+    local n
+    n=$(stat_of sequences) # one less or more: the document that is there twice; a condition
+    ok "$what: only that" test "$n" -le "$want" -a "$n" -ge $((want - (want > 0)))
+}
+again "a finished run" 0 "${sheet[@]}"
+ok "a finished run is the same" cmp out.csv ref.csv
+sed 's/How many?/How many boats?/' sheet.toml >other.toml
+again "another question" 31 --sheet other.toml docs
+again "back again" 0 "${sheet[@]}"
+cp docs/bb kept && echo 'The pier is closed.' >>docs/bb
+again "another document" 4 "${sheet[@]}"
+mv kept docs/bb && cp docs/aa docs/zzz
+again "one that is known by another name" 0 "${sheet[@]}"
+rm docs/zzz
+ok "a dry run tells what is left" bash -c "'$TRAWL' ask -m tiny.gguf --memory 900M --sheet other.toml docs -o none.csv --dry-run && [ ! -e none.csv ] && [ ! -e none.csv.trawl ]"
+ok "other numerics are refused" bash -c "! '$TRAWL' ask -m tiny.gguf --memory 900M --exact ${sheet[*]} -o out.csv 2>err && grep -q 'without --exact' err"
+again "after that" 0 "${sheet[@]}"
+ok "nothing was lost" cmp out.csv ref.csv
+echo nonsense >bad.csv.trawl
+ok "no job of ours" bash -c "! '$TRAWL' ask -m tiny.gguf ${sheet[*]} -o bad.csv 2>err && grep -q 'is no job of trawl' err && [ ! -e bad.csv ]"
+ok "not recorded" bash -c "'$TRAWL' ask -m tiny.gguf --memory 900M ${sheet[*]} -o plain.csv --no-job && cmp plain.csv ref.csv && [ ! -e plain.csv.trawl ]"
+
+# ---- Killed at every change of a file; the disk full from each on ----
+rm -f out.*
+if [ -e "$build/tests/tools/kill_at.so" ]; then
+    n=0
+    TRAWL_COUNT_TO=count LD_PRELOAD=$build/tests/tools/kill_at.so ask "${sheet[@]}" -o out.csv >log 2>&1
+    n_changes=$(cat count)
+    while [ $n -lt "$n_changes" ]; do
+        rm -f out.csv*
+        TRAWL_KILL_AT=$n LD_PRELOAD=$build/tests/tools/kill_at.so ask "${sheet[@]}" -o out.csv >log 2>&1
+        goes_on csv "killed at change $n of $n_changes"
+        n=$((n + ${KILL_STEP:-3}))
+    done
+    n=0
+    while [ $n -lt "$n_changes" ]; do
+        rm -f out.csv*
+        TRAWL_FULL_AT=$n LD_PRELOAD=$build/tests/tools/kill_at.so ask "${sheet[@]}" -o out.csv >log 2>&1
+        [ $? = 2 ] || [ $n -gt $((n_changes - 20)) ] || fail "a disk full from change $n on was not noticed"
+        goes_on csv "disk full at change $n"
+        n=$((n + ${FULL_STEP:-11}))
+    done
+else
+    echo "skipped: kills at every change of a file (no kill_at.so: not Linux, or a sanitizer)"
+fi
+
+# ---- Killed at random moments, several times a run ----
+start=$(date +%s%N)
+rm -f out.*
+ask "${sheet[@]}" -o out.jsonl >log 2>&1
+took_us=$((($(date +%s%N) - start) / 1000 + 1))
+RANDOM=${SEED:-$(($(date +%s) % 32768))}
+echo "seed: SEED=$RANDOM"
+formats=(jsonl csv tsv md)
+for i in $(seq "${N_RANDOM:-20}"); do
+    format=${formats[i % 4]}
+    [ $((i % 3)) = 0 ] || rm -f out.$format* # every third is killed once more
+    "${program[@]}" "${sheet[@]}" -o out.$format >log 2>&1 &
+    sleep "$(printf '0.%06d' $((RANDOM * 32768 + RANDOM)) | head -c 8 | awk -v t=$took_us '{ print $1 * t / 1000000 }')"
+    kill -9 $! 2>/dev/null
+    wait $! 2>/dev/null
+    goes_on $format "killed at a random moment"
+done
+
+# ---- Signals and locks ----
+for i in $(seq 1 3000); do echo "Line $i of many: $((i * 7919 % 10007))"; done >lines
+mkdir many && split -l 1 -a 4 lines many/
+"$build/tests/tools/make_tiny" slow.gguf dim=256 layers=8 heads=8 context=1024
+slow=("$TRAWL" ask -m slow.gguf --memory 900M --rows 1100 --threads 2 -q "Is it odd?" many -o slow.jsonl)
+"${slow[@]}" >log 2>slow.err &
+pid=$!
+for _ in $(seq 300); do [ -s slow.jsonl ] && break; sleep 0.1; done
+ok "a second run is refused" bash -c "! ${slow[*]@Q} 2>err && grep -q 'in use' err"
+kill -USR1 $pid
+sleep 0.5
+start=$(date +%s)
+kill -TERM $pid
+wait $pid
+ok "SIGTERM ends it by the signal" test $? = 143
+ok "at once" test $(($(date +%s) - start)) -le 5
+ok "and it says how to go on" grep -q 'the same command goes on' slow.err
+ok "SIGUSR1 told of progress" grep -q 'documents so far' slow.err
+known=$(answers_in slow.jsonl.trawl)
+ok "something was recorded" test "$known" -gt 0
+ok "a dry run reads it" "${slow[@]}" --dry-run --stats stats
+ok "the rest is left" test "$(stat_of recalled sequences)" = "$known $((3000 - known))"
+
+echo "job_test: $passed passed, $failed failed"
+[ $failed = 0 ]
