@@ -9,6 +9,8 @@
 
 static const char job_ending[] = ".trawl";
 
+#define CHECKPOINT_NS UINT64_C(600000000000) /* 10 minutes */
+
 static const char *const nothing_to_read[] = {"-"};
 
 /* What must be known together, as far as the options said it. */
@@ -49,6 +51,7 @@ static int read_prompt(struct ask_options *options, const struct option_use *use
 static int read_one(struct ask_options *options, struct given *given, const struct option_use *use,
                     struct error *err)
 {
+    double minutes = 0;
     switch (use->row->id) {
     case OPTION_MODEL:
         options->model = use->value;
@@ -79,6 +82,13 @@ static int read_one(struct ask_options *options, struct given *given, const stru
         return 0;
     case OPTION_NO_JOB:
         given->no_job = true;
+        return 0;
+    case OPTION_CHECKPOINT:
+        if (value_real(use, &minutes, err) < 0)
+            return -1;
+        if (minutes < 0 || minutes > 1e6)
+            return fail(err, ERROR_USAGE, "--checkpoint %s is no number of minutes", use->value);
+        options->checkpoint_ns = (uint64_t)(minutes * 60e9);
         return 0;
     case OPTION_FIELDS:
         options->fields = use->value;
@@ -202,7 +212,8 @@ int ask_options_read(struct ask_options *options, const struct arguments *argume
                      struct error *err)
 {
     struct given given = {0};
-    *options = (struct ask_options){.show_progress = isatty(STDERR_FILENO)};
+    *options = (struct ask_options){.show_progress = isatty(STDERR_FILENO),
+                                    .checkpoint_ns = CHECKPOINT_NS};
     options->globs = calloc(arguments->n_uses + 2, sizeof *options->globs);
     if (!options->globs)
         return fail_memory(err, arguments->n_uses * sizeof *options->globs, "options");

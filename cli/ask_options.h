@@ -20,6 +20,7 @@ struct ask_options {
     const char *fields; /* names separated by commas, NULL: those of the first document */
     const char *model;
     const char *stats_path;
+    uint64_t checkpoint_ns; /* between two writings of a sweep's state */
     bool no_messages, line_buffered;
     bool dry_run, show_prompt, show_progress;
 };

@@ -1,7 +1,9 @@
 #include "ask_run.h"
 
+#include "base/clock.h"
 #include "base/sha256.h"
 #include "interrupt.h"
+#include "job/sweep_file.h"
 #include "message.h"
 #include "sheet/fill.h"
 
@@ -14,6 +16,9 @@
 /* Of input_bytes (trawl.h): a page's markup is several times its text, and both are there while it
  * is read. */
 #define DOCUMENT_SHARE 8
+
+/* How long a run that is asked to stop waits for the end of a layer. */
+#define STOP_NS UINT64_C(4000000000)
 
 static void asked_record_free(struct asked_record *asked)
 {
@@ -178,6 +183,7 @@ static int begin_job(struct ask_run *run, const struct trawl_plan *plan, struct 
 static int planned(void *context, const struct trawl_plan *plan, struct error *err)
 {
     struct ask_run *run = context;
+    run->plan_rows = plan->n_rows;
     return begin_job(run, plan, err) < 0 ? -1 : open_records(run, plan, err);
 }
 
@@ -308,6 +314,10 @@ static int swept(void *context, struct error *err)
     struct ask_run *run = context;
     if (run->job && job_commit(run->job, err) < 0)
         return -1;
+    if (run->has_sweep_file)
+        sweep_file_remove(run->options->job);
+    run->has_sweep_file = false;
+    run->saved_ns = clock_ns();
     return run->table.table ? run->options->format->flush(run->table.table, err) : 0;
 }
 
@@ -317,7 +327,36 @@ static int show_progress(void *context, const struct trawl_progress *now)
     if (interrupt_progress())
         progress_say(&run->progress, now);
     progress_draw(&run->progress, now);
-    return interrupt_wanted();
+    if (!interrupt_wanted())
+        return 0;
+    if (!run->stop_ns)
+        run->stop_ns = clock_ns();
+    /* The end of the layer may come in time to write the sweep down. */
+    return !run->job || clock_ns() - run->stop_ns >= STOP_NS;
+}
+
+/* Between two layers. */
+static int suspend(void *context, const struct trawl_suspended *suspended, struct error *err)
+{
+    struct ask_run *run = context;
+    bool stop = interrupt_wanted();
+    if (!stop && clock_ns() - run->saved_ns < run->options->checkpoint_ns)
+        return 0;
+    if (sweep_file_save(run->options->job, run->plan_rows, suspended, err) < 0)
+        return -1;
+    run->has_sweep_file = true;
+    run->saved_ns = clock_ns();
+    return stop ? fail(err, ERROR_CANCELLED, "stopped") : 0;
+}
+
+static int resume(void *context, struct trawl_suspended *suspended, struct error *err)
+{
+    struct ask_run *run = context;
+    (void)err;
+    if (!sweep_file_load(run->options->job, suspended))
+        return 0;
+    run->has_sweep_file = true;
+    return 1;
 }
 
 /* ---- The run ---- */
@@ -367,14 +406,29 @@ int ask_run_all(struct ask_run *run, const struct trawl_model *model, struct err
                                             .progress = show_progress,
                                             .recall = run->job ? recall : NULL,
                                             .record = run->job ? record : NULL,
-                                            .swept = swept};
-    int status = trawl_ask(model, &options->ask, &callbacks, &run->report.stats, err);
+                                            .swept = swept,
+                                            .suspend = run->job ? suspend : NULL,
+                                            .resume = run->job ? resume : NULL};
+    run->saved_ns = clock_ns();
+    struct trawl_ask_options ask = options->ask;
+    if (run->job && ask.run.n_rows == 0)
+        ask.run.n_rows = sweep_file_rows(options->job);
+    int status = trawl_ask(model, &ask, &callbacks, &run->report.stats, err);
+    if (status < 0 && err->kind == ERROR_LIMIT && run->plan_rows == 0 &&
+        ask.run.n_rows != options->ask.run.n_rows) {
+        /* There is less memory than when the sweep was suspended: it starts anew. */
+        *err = (struct error){0};
+        status = trawl_ask(model, &options->ask, &callbacks, &run->report.stats, err);
+    }
     progress_clear(&run->progress);
     return_lent(run);
     if (status == 0)
         status = finish_table(run, err);
-    if (status == 0)
+    if (status == 0) {
+        if (run->job && !options->dry_run)
+            sweep_file_remove(options->job);
         return end_job(run, "done", err);
+    }
     struct error second = {0}; /* the first failure is the one to tell */
     if (run->table.table && options->format->flush(run->table.table, &second) < 0)
         second.kind = ERROR_NONE;

@@ -30,6 +30,10 @@ struct ask_run {
     struct asked_record *lent;               /* its text is the engine's until the next call */
     uint64_t serial, n_troubled;
     bool keep_text;
+    uint32_t plan_rows;  /* 0: not planned yet */
+    bool has_sweep_file; /* of a sweep that has not ended yet */
+    uint64_t saved_ns,
+        stop_ns; /* when it was written, or its sweep begun; when to stop was asked */
     struct progress progress;
     struct report report;
     struct stats_file stats;

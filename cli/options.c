@@ -199,6 +199,8 @@ const struct option_row OPTIONS[] = {
      "rows as they are done, not in input order"},
     {OPTION_JOB, ASK, GROUP_OUTPUT, 0, "job", "FILE", NULL, NULL,
      "where the run is recorded, to go on after any end (default: the output's name and .trawl)"},
+    {OPTION_CHECKPOINT, ASK, GROUP_OUTPUT, 0, "checkpoint", "MINUTES", NULL, NULL,
+     "how often a sweep that takes long is written to the job (default 10)"},
     {OPTION_NO_JOB, ASK, GROUP_OUTPUT, 0, "no-job", NULL, NULL, NULL, "do not record the run"},
     {OPTION_LINE_BUFFERED, GREP | ASK, GROUP_OUTPUT, 0, "line-buffered", NULL, NULL, NULL,
      "write every line at once"},

@@ -130,9 +130,10 @@ int trawl_plan(const struct trawl_model *model, const struct trawl_run_options *
 struct trawl_stats {
     uint64_t documents, yes, no, unsure; /* asked runs only; blank documents count as no */
     uint64_t blank, too_long;            /* not sent: nothing in them; --long skip */
-    uint64_t recalled; /* answers that were remembered: nothing was run for them */
-    uint64_t skipped;  /* answers whose condition did not hold */
-    uint64_t waited;   /* documents some of whose questions were asked in a later sweep */
+    uint64_t recalled;       /* answers that were remembered: nothing was run for them */
+    uint64_t skipped;        /* answers whose condition did not hold */
+    uint64_t resumed_layers; /* of a suspended sweep, not computed again */
+    uint64_t waited;         /* documents some of whose questions were asked in a later sweep */
     uint64_t sequences;
     uint64_t prompt_tokens; /* tokens of all sequences, as if nothing were shared */
     uint64_t rows;          /* rows computed: distinct nodes of each batch's prefix tree */
@@ -190,6 +191,16 @@ struct trawl_result {
     const float *top;       /* [n_readouts, n_top] */
 };
 
+#define TRAWL_KEY_BYTES 32
+
+/* A sweep between two layers: all of its state is the rows' hidden. */
+struct trawl_suspended {
+    uint8_t batch[TRAWL_KEY_BYTES]; /* tells this batch from others */
+    uint32_t layer;                 /* the next to be run */
+    void *hidden;                   /* [n_bytes], the run's own */
+    uint64_t n_bytes;
+};
+
 struct trawl_run_callbacks {
     void *context;
     /* 1: [sequence] filled; 0: no more; 2: nothing more until the sequences given so far have been
@@ -198,6 +209,11 @@ struct trawl_run_callbacks {
     /* In input order, as sweeps end. 0: go on; 1: stop quietly; -1: error. */
     int (*result)(void *context, const struct trawl_result *result, struct error *err);
     int (*progress)(void *context, const struct trawl_progress *progress); /* may be NULL */
+    /* Both may be NULL. suspend: after every layer, a chance to write the sweep down; 0 go on, -1.
+     * resume: before a sweep; 1 [layer] and [hidden] are what was written down of this batch, 0
+     * there is nothing of it, -1. */
+    int (*suspend)(void *context, const struct trawl_suspended *suspended, struct error *err);
+    int (*resume)(void *context, struct trawl_suspended *suspended, struct error *err);
 };
 
 int trawl_run(const struct trawl_model *model, const struct trawl_run_options *options,
@@ -296,8 +312,6 @@ struct trawl_answer {
     const struct trawl_cell *cells; /* [n_questions], valid during the callback */
 };
 
-#define TRAWL_KEY_BYTES 32
-
 struct trawl_ask_callbacks {
     void *context;
     /* Once, before the first document is asked for: 0 go on, -1. May be NULL. */
@@ -322,6 +336,10 @@ struct trawl_ask_callbacks {
                   uint32_t n_values, struct error *err);
     /* All answers of a sweep have been handed out. 0 go on, -1. May be NULL. */
     int (*swept)(void *context, struct error *err);
+    /* As trawl_run_callbacks has them, only with a memory; the batch's key tells model, adapters
+     * and numerics too. */
+    int (*suspend)(void *context, const struct trawl_suspended *suspended, struct error *err);
+    int (*resume)(void *context, struct trawl_suspended *suspended, struct error *err);
 };
 
 /* What tells a model from any other: a hash of its metadata, sizes, the beginning of each tensor

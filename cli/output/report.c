@@ -131,6 +131,7 @@ void report_json(const struct report *report, struct out *out)
         out_key_count(out, "recalled", stats->recalled);
         out_key_count(out, "skipped_answers", stats->skipped);
         out_key_count(out, "waited", stats->waited);
+        out_key_count(out, "resumed_layers", stats->resumed_layers);
     }
     out_key_count(out, "sequences", stats->sequences);
     out_key_count(out, "prompt_tokens", stats->prompt_tokens);

@@ -439,6 +439,34 @@ static int pass_progress(void *context, const struct trawl_progress *progress)
                                     : 0;
 }
 
+/* The batch's key says what its rows are; with ours, also what makes their values. */
+static struct trawl_suspended with_key(const struct ask *ask,
+                                       const struct trawl_suspended *suspended)
+{
+    struct trawl_suspended keyed = *suspended;
+    struct sha256 sha = ask->keys.common;
+    sha256_add(&sha, suspended->batch, sizeof suspended->batch);
+    sha256_finish(&sha, keyed.batch);
+    return keyed;
+}
+
+static int pass_suspend(void *context, const struct trawl_suspended *suspended, struct error *err)
+{
+    const struct ask *ask = context;
+    struct trawl_suspended keyed = with_key(ask, suspended);
+    return ask->callbacks->suspend(ask->callbacks->context, &keyed, err);
+}
+
+static int pass_resume(void *context, struct trawl_suspended *suspended, struct error *err)
+{
+    const struct ask *ask = context;
+    struct trawl_suspended keyed = with_key(ask, suspended);
+    int rc = ask->callbacks->resume(ask->callbacks->context, &keyed, err);
+    if (rc == 1)
+        suspended->layer = keyed.layer;
+    return rc;
+}
+
 /* ---- The run ---- */
 
 /* The probes of labels go behind the longest prompt. */
@@ -462,7 +490,13 @@ static int run_ask(struct ask *ask, const struct trawl_model *model, struct erro
     const struct trawl_ask_options *options = ask->options;
     struct trawl_readout_options readout = {.wanted = ask->questions.wanted.ids,
                                             .n_wanted = (uint32_t)ask->questions.wanted.n_tokens};
-    struct trawl_run_callbacks callbacks = {ask, next_sequence, take_result, pass_progress};
+    bool suspends = ask->callbacks->recall && ask->callbacks->suspend;
+    struct trawl_run_callbacks callbacks = {.context = ask,
+                                            .next = next_sequence,
+                                            .result = take_result,
+                                            .progress = pass_progress,
+                                            .suspend = suspends ? pass_suspend : NULL,
+                                            .resume = suspends ? pass_resume : NULL};
     struct prepared_run run;
     int rc = run_prepare(&run, model, &options->run, &readout,
                          ask->maker.max_tokens + ask->questions.most_probe, err);

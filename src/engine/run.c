@@ -4,6 +4,7 @@
 #include "engine/run.h"
 
 #include "base/clock.h"
+#include "base/sha256.h"
 #include "batch/batch.h"
 #include "stream/probe.h"
 #include "stream/stream.h"
@@ -322,11 +323,59 @@ static int deliver(struct run *run, struct error *err)
     return 0;
 }
 
+/* Where the batch stands. Its key is what the rows are and which of them are read out. */
+static struct trawl_suspended describe_batch(const struct run *run)
+{
+    const struct batch *batch = &run->batch;
+    struct trawl_suspended state = {.hidden = run->sweep.hidden,
+                                    .n_bytes = (uint64_t)batch->n_rows *
+                                               run->model->network.hparams.n_embd * sizeof(float)};
+    struct sha256 sha;
+    sha256_init(&sha);
+    sha256_add(&sha, batch->token, batch->n_rows * sizeof *batch->token);
+    sha256_add(&sha, batch->parent, batch->n_rows * sizeof *batch->parent);
+    sha256_add(&sha, batch->read_out, batch->n_rows);
+    sha256_finish(&sha, state.batch);
+    return state;
+}
+
+/* The first step of [layer]; n_steps for the head, which has not all rows any more. */
+static size_t layer_step(const struct run *run, uint32_t layer)
+{
+    const struct program *program = &run->model->program;
+    size_t step = 0;
+    while (step < program->n_steps &&
+           (program->steps[step].layer < layer || layer >= run->model->network.hparams.n_layers))
+        step++;
+    return step;
+}
+
+/* Layer by layer, each a chance to stop; from where it was suspended, if it was. */
+static int sweep_layers(struct run *run, struct error *err)
+{
+    const struct trawl_run_callbacks *callbacks = run->callbacks;
+    struct trawl_suspended state = describe_batch(run);
+    if (callbacks->resume && callbacks->resume(callbacks->context, &state, err) < 0)
+        return -1;
+    run->stats->resumed_layers += state.layer;
+    for (size_t step = layer_step(run, state.layer); step < run->model->program.n_steps;) {
+        size_t next = layer_step(run, ++state.layer);
+        if (sweep_run(&run->sweep, &run->batch, step, next, err) < 0 ||
+            (next < run->model->program.n_steps &&
+             callbacks->suspend(callbacks->context, &state, err) < 0))
+            return -1;
+        step = next;
+    }
+    return 0;
+}
+
 static int sweep_batch(struct run *run, struct error *err)
 {
     uint64_t started = clock_ns();
     if (stream_begin_sweep(run->stream, run->has_held || run->source_waits, err) < 0 ||
-        sweep_run(&run->sweep, &run->batch, 0, run->model->program.n_steps, err) < 0)
+        (run->callbacks->suspend
+             ? sweep_layers(run, err)
+             : sweep_run(&run->sweep, &run->batch, 0, run->model->program.n_steps, err)) < 0)
         return -1;
     run->sweep_ns += clock_ns() - started;
     return 0;

@@ -84,6 +84,7 @@ goes_on() {
     else
         passed=$((passed + 1))
     fi
+    [ ! -e "out.$1.trawl-sweep" ] || fail "$2: the suspended sweep was left behind"
 }
 
 # ---- Without any accident ----
@@ -146,18 +147,21 @@ ok "not recorded" bash -c "'$TRAWL' ask -m tiny.gguf --memory 900M ${sheet[*]} -
 rm -f out.*
 if [ -e "$build/tests/tools/kill_at.so" ]; then
     n=0
-    TRAWL_COUNT_TO=count LD_PRELOAD=$build/tests/tools/kill_at.so ask "${sheet[@]}" -o out.csv >log 2>&1
+    n_resumed=0
+    TRAWL_COUNT_TO=count LD_PRELOAD=$build/tests/tools/kill_at.so ask "${sheet[@]}" -o out.csv --checkpoint 0 >log 2>&1
     n_changes=$(cat count)
     while [ $n -lt "$n_changes" ]; do
         rm -f out.csv*
-        TRAWL_KILL_AT=$n LD_PRELOAD=$build/tests/tools/kill_at.so ask "${sheet[@]}" -o out.csv >log 2>&1
+        TRAWL_KILL_AT=$n LD_PRELOAD=$build/tests/tools/kill_at.so ask "${sheet[@]}" -o out.csv --checkpoint 0 >log 2>&1
         goes_on csv "killed at change $n of $n_changes"
+        n_resumed=$((n_resumed + $(stat_of resumed_layers)))
         n=$((n + ${KILL_STEP:-3}))
     done
+    ok "some sweeps went on in the middle" test $n_resumed -gt 0
     n=0
     while [ $n -lt "$n_changes" ]; do
         rm -f out.csv*
-        TRAWL_FULL_AT=$n LD_PRELOAD=$build/tests/tools/kill_at.so ask "${sheet[@]}" -o out.csv >log 2>&1
+        TRAWL_FULL_AT=$n LD_PRELOAD=$build/tests/tools/kill_at.so ask "${sheet[@]}" -o out.csv --checkpoint 0 >log 2>&1
         [ $? = 2 ] || [ $n -gt $((n_changes - 20)) ] || fail "a disk full from change $n on was not noticed"
         goes_on csv "disk full at change $n"
         n=$((n + ${FULL_STEP:-11}))

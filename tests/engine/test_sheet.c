@@ -51,6 +51,11 @@ struct asked {
         double values[LABELS + 1];
     } remembered[KEYS];
     uint32_t n_remembered, changed_document;
+
+    /* A suspended sweep. */
+    uint32_t stop_sweep, stop_layer; /* 0: never */
+    uint32_t n_begun, n_resumed;
+    struct trawl_suspended suspended; /* hidden is ours */
 };
 
 static void write_text(struct asked *asked, uint64_t d)
@@ -125,8 +130,35 @@ static int record(void *context, const uint8_t key[TRAWL_KEY_BYTES], const doubl
     return 0;
 }
 
+static int suspend(void *context, const struct trawl_suspended *suspended, struct error *err)
+{
+    struct asked *asked = context;
+    if (asked->n_begun != asked->stop_sweep || suspended->layer != asked->stop_layer)
+        return 0;
+    asked->suspended = *suspended;
+    asked->suspended.hidden = malloc(suspended->n_bytes);
+    memcpy(asked->suspended.hidden, suspended->hidden, suspended->n_bytes);
+    return fail(err, ERROR_CANCELLED, "stopped");
+}
+
+static int resume(void *context, struct trawl_suspended *suspended, struct error *err)
+{
+    struct asked *asked = context;
+    (void)err;
+    asked->n_begun++;
+    if (!asked->suspended.hidden ||
+        memcmp(asked->suspended.batch, suspended->batch, TRAWL_KEY_BYTES) != 0)
+        return 0;
+    CHECK_UINT(suspended->n_bytes, asked->suspended.n_bytes);
+    memcpy(suspended->hidden, asked->suspended.hidden, suspended->n_bytes);
+    suspended->layer = asked->suspended.layer;
+    asked->n_resumed++;
+    return 1;
+}
+
 static int ask(struct asked *asked, bool waits, bool remembers, struct error *err)
 {
+    asked->n_begun = asked->n_resumed = 0;
     asked->n_pulled = asked->n_answered = 0;
     asked->out_of_order = false;
     memset(asked->cells, 0, sizeof asked->cells);
@@ -136,8 +168,12 @@ static int ask(struct asked *asked, bool waits, bool remembers, struct error *er
                                             .again = waits ? again : NULL,
                                             .answer = take,
                                             .recall = remembers ? recall : NULL,
-                                            .record = remembers ? record : NULL};
+                                            .record = remembers ? record : NULL,
+                                            .suspend = remembers ? suspend : NULL,
+                                            .resume = remembers ? resume : NULL};
     int rc = trawl_ask(asked->model, &asked->options, &callbacks, &asked->stats, err);
+    if (rc < 0 && err->kind == ERROR_CANCELLED)
+        return -1;
     CHECK_TEXT(err->text, "");
     CHECK(!asked->out_of_order);
     CHECK_UINT(asked->n_answered, asked->n);
@@ -335,7 +371,8 @@ TEST(labels_have_the_probabilities_of_their_tokens)
                 add_spelling(&oracle, asked, q, l, text);
         }
         struct trawl_readout_options readout = {.next = true};
-        struct trawl_run_callbacks callbacks = {&oracle, next_spelling, take_spelling, NULL};
+        struct trawl_run_callbacks callbacks = {
+            .context = &oracle, .next = next_spelling, .result = take_spelling};
         struct trawl_stats stats;
         CHECK_INT(trawl_run(model, &(struct trawl_run_options){.memory_bytes = 1000 * MIB},
                             &readout, 600, &callbacks, &stats, &err),
@@ -451,6 +488,61 @@ TEST(what_is_remembered_is_not_run)
     CHECK_UINT(asked->stats.recalled, asked->n * (QUESTIONS - 1));
     free(fresh);
     free(asked);
+    trawl_model_close(model);
+}
+
+/* ---- Suspended sweeps ---- */
+
+TEST(a_suspended_sweep_goes_on_where_it_was)
+{
+    char path[512];
+    struct error err = {0};
+    snprintf(path, sizeof path, "%s/deep.gguf", check_tmp_dir());
+    tiny_model_write(
+        &(struct tiny_model){.seed = check_seed(), .n_layers = 5, .dim = 128, .context = 1024},
+        path);
+    struct trawl_model *model = trawl_model_open(&(struct trawl_model_options){.path = path}, &err);
+    REQUIRE(model != NULL);
+    struct trawl_plan plan;
+    CHECK_INT(trawl_plan(model, &(struct trawl_run_options){.n_threads = 2}, 0, &plan, &err), 0);
+    struct asked *fresh = asked_new(model);
+    CHECK_INT(ask(fresh, false, false, &err), 0);
+    REQUIRE(fresh->stats.sweeps >= 3);
+    for (uint32_t way = 0; way < 3; way++) {
+        struct asked *asked = asked_new(model);
+        check_case("way %u", way);
+        /* Everything stays in memory; nothing does; the second sweep and the last layer. */
+        asked->options.run.memory_bytes =
+            way == 1 ? plan.least_bytes + 12 * MIB : asked->options.run.memory_bytes;
+        asked->stop_sweep = way == 2 ? 2 : 1;
+        asked->stop_layer = way == 2 ? 4 : 2;
+        CHECK_INT(ask(asked, false, true, &err), -1);
+        CHECK_INT(err.kind, ERROR_CANCELLED);
+        REQUIRE(asked->suspended.hidden != NULL);
+        err = (struct error){0};
+        uint64_t n_known = asked->n_remembered;
+        CHECK((n_known > 0) == (way == 2));
+        asked->stop_sweep = 0;
+
+        /* Another sheet's batch is another batch. */
+        asked->options.questions = sheet + 1;
+        asked->options.n_questions = 2;
+        CHECK_INT(ask(asked, false, true, &err), 0);
+        CHECK_UINT(asked->n_resumed, 0);
+        asked->n_remembered = (uint32_t)n_known;
+
+        asked->options.questions = sheet;
+        asked->options.n_questions = QUESTIONS;
+        CHECK_INT(ask(asked, false, true, &err), 0);
+        CHECK_UINT(asked->n_resumed, 1);
+        CHECK_UINT(asked->stats.resumed_layers, asked->suspended.layer);
+        CHECK_UINT(asked->stats.recalled, n_known);
+        CHECK_BYTES(asked->cells, fresh->cells, sizeof fresh->cells);
+        CHECK_BYTES(asked->distributions, fresh->distributions, sizeof fresh->distributions);
+        free(asked->suspended.hidden);
+        free(asked);
+    }
+    free(fresh);
     trawl_model_close(model);
 }
 

@@ -56,7 +56,7 @@ int run_ids(struct run_ids *run, struct error *err)
         bytes_clear(&run->results[s]);
     run->n_given = run->n_answered = run->n_waiting = 0;
     run->out_of_order = false;
-    struct trawl_run_callbacks callbacks = {run, next, keep, NULL};
+    struct trawl_run_callbacks callbacks = {.context = run, .next = next, .result = keep};
     return trawl_run(run->model, &run->options, &run->readout, run->max_tokens, &callbacks,
                      &run->stats, err);
 }
