@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "run_options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,6 +49,19 @@ static int read_prompt(struct ask_options *options, const struct option_use *use
     }
 }
 
+/* "2/3" */
+static int read_shard(struct ask_options *options, const struct option_use *use, struct error *err)
+{
+    unsigned long shard = 0, n_shards = 0;
+    int n_read = 0;
+    if (sscanf(use->value, "%9lu/%9lu%n", &shard, &n_shards, &n_read) != 2 ||
+        use->value[n_read] != '\0' || shard < 1 || shard > n_shards)
+        return fail(err, ERROR_USAGE, "--shard: '%s' is not I/N, such as 2/3", use->value);
+    options->shard = shard;
+    options->n_shards = n_shards;
+    return 0;
+}
+
 static int read_one(struct ask_options *options, struct given *given, const struct option_use *use,
                     struct error *err)
 {
@@ -83,6 +97,8 @@ static int read_one(struct ask_options *options, struct given *given, const stru
     case OPTION_NO_JOB:
         given->no_job = true;
         return 0;
+    case OPTION_SHARD:
+        return read_shard(options, use, err);
     case OPTION_CHECKPOINT:
         if (value_real(use, &minutes, err) < 0)
             return -1;

@@ -20,7 +20,8 @@ struct ask_options {
     const char *fields; /* names separated by commas, NULL: those of the first document */
     const char *model;
     const char *stats_path;
-    uint64_t checkpoint_ns; /* between two writings of a sweep's state */
+    uint64_t checkpoint_ns;   /* between two writings of a sweep's state */
+    uint64_t shard, n_shards; /* 1..n_shards; 0: all documents */
     bool no_messages, line_buffered;
     bool dry_run, show_prompt, show_progress;
 };

@@ -110,6 +110,24 @@ static int fill_questions(struct ask_run *run, struct asked_record *asked, struc
     return rc;
 }
 
+static void hash_content(struct asked_record *asked)
+{
+    struct sha256 sha;
+    sha256_init(&sha);
+    sha256_add(&sha, asked->record->text, asked->record->n_bytes);
+    sha256_finish(&sha, asked->hash);
+}
+
+/* Dealt out by content, so that it does not matter where a document lies or what comes before. */
+static bool is_in_shard(const struct ask_run *run, const struct asked_record *asked)
+{
+    uint64_t number = 0;
+    for (int i = 0; i < 8; i++)
+        number = number << 8 | asked->hash[i];
+    return run->options->n_shards == 0 ||
+           number % run->options->n_shards == run->options->shard - 1;
+}
+
 static void tell_trouble(struct ask_run *run, const struct record *record, const char *why)
 {
     run->n_troubled++;
@@ -137,6 +155,11 @@ static int next_asked(struct ask_run *run, struct asked_record **out, struct err
         asked->serial = run->serial;
         struct error why = {0};
         status = record->trouble ? 0 : fill_questions(run, asked, &why, err);
+        hash_content(asked);
+        if (status == 1 && !is_in_shard(run, asked)) {
+            asked_record_free(asked);
+            continue;
+        }
         if (status == 1) {
             run->serial++;
             *out = asked;
@@ -222,16 +245,11 @@ static struct trawl_document document_of(const struct ask_run *run,
                                    .questions = asked->questions};
 }
 
-static int note_document(struct ask_run *run, const struct record *record, struct error *err)
+static int note_document(struct ask_run *run, const struct asked_record *asked, struct error *err)
 {
-    struct sha256 sha;
-    uint8_t hash[SHA256_BYTES];
     if (!run->job || run->options->dry_run)
         return 0;
-    sha256_init(&sha);
-    sha256_add(&sha, record->text, record->n_bytes);
-    sha256_finish(&sha, hash);
-    return job_document(run->job, hash, record->id, record->n_bytes, err);
+    return job_document(run->job, asked->hash, asked->record->id, asked->record->n_bytes, err);
 }
 
 static int next_document(void *context, struct trawl_document *document, struct error *err)
@@ -255,7 +273,7 @@ static int next_document(void *context, struct trawl_document *document, struct 
     run->queue_end = &asked->next;
     if (!run->table.table && ask_table_open(&run->table, run->options, asked->record, err) < 0)
         return -1;
-    return note_document(run, asked->record, err) < 0 ? -1 : 1;
+    return note_document(run, asked, err) < 0 ? -1 : 1;
 }
 
 /* The place in the queue of a document that waits. */

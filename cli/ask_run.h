@@ -13,6 +13,7 @@
 struct asked_record {
     struct asked_record *next;
     uint64_t serial;
+    uint8_t hash[JOB_HASH_BYTES]; /* of the content */
     struct record *record;
     const char **questions; /* owned array of texts in [filled]; NULL: those of the sheet */
     struct bytes filled;

@@ -7,6 +7,7 @@
 
 int cmd_grep(const struct arguments *arguments);
 int cmd_ask(const struct arguments *arguments);
+int cmd_jobs(const struct arguments *arguments);
 int cmd_tokenize(const struct arguments *arguments);
 int cmd_inspect(const struct arguments *arguments);
 int cmd_score(const struct arguments *arguments);

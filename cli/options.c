@@ -8,6 +8,7 @@
 
 #define GREP     (1u << COMMAND_GREP)
 #define ASK      (1u << COMMAND_ASK)
+#define JOBS     (1u << COMMAND_JOBS)
 #define TOKENIZE (1u << COMMAND_TOKENIZE)
 #define INSPECT  (1u << COMMAND_INSPECT)
 #define SCORE    (1u << COMMAND_SCORE)
@@ -49,6 +50,16 @@ const struct command_row COMMANDS[N_COMMANDS] = {
          "a.jsonl\n"
          "Exit status: 0 all documents are in the table, 2 an error, or some could not be read.",
          cmd_ask},
+    [COMMAND_JOBS] =
+        {"jobs", "list [DIR] | show JOB | merge JOB FROM... | rm JOB...",
+         "look into, join and remove what runs have recorded",
+         "list names the jobs of a directory and says what they hold; show tells of each run that "
+         "was "
+         "recorded in one; merge copies the answers of others into JOB, so that a run that "
+         "records there has them; rm removes jobs, with a suspended sweep beside them.\n"
+         "  trawl jobs show events.csv.trawl\n"
+         "  trawl jobs merge all.trawl part1.trawl part2.trawl",
+         cmd_jobs},
     [COMMAND_TOKENIZE] = {"tokenize", "[FILE]", "print the token ids of a text",
                           "Prints the ids of the whole input, separated by spaces. FILE may be - "
                           "for standard input. The model may be a file that holds a vocabulary "
@@ -147,6 +158,9 @@ const struct option_row OPTIONS[] = {
      "what they tell of all"},
     {OPTION_SEED, GREP, GROUP_ASK, 0, "seed", "N", NULL, NULL,
      "the choice of --sample (default 0: the same every time)"},
+    {OPTION_SHARD, ASK, GROUP_ASK, 0, "shard", "I/N", NULL, NULL,
+     "ask only the I-th of N parts of the documents, dealt out by their content: one part a "
+     "machine"},
     {OPTION_DRY_RUN, GREP | ASK, GROUP_ASK, 0, "dry-run", NULL, NULL, NULL,
      "read the input, say rows, sweeps, bytes and memory, and run nothing"},
     {OPTION_SHOW_PROMPT, GREP | ASK, GROUP_ASK, 0, "show-prompt", NULL, NULL, NULL,
@@ -228,6 +242,8 @@ const struct option_row OPTIONS[] = {
      "also the K most probable tokens at each position"},
     {OPTION_SCORE_CONTEXT, SCORE, GROUP_COMMAND, 0, "context", "N", NULL, NULL,
      "tokens of a chunk (default 512, or the model's context where that is less)"},
+    {OPTION_JSON, JOBS, GROUP_COMMAND, 0, "json", NULL, NULL, NULL,
+     "one JSON object for each line"},
     {OPTION_JSON, SCORE, GROUP_COMMAND, 0, "json", NULL, NULL, NULL,
      "one object per sequence: ids, logprobs, top; after a text also one with its perplexity"},
     {OPTION_JSON, INSPECT, GROUP_COMMAND, 0, "json", NULL, NULL, NULL, "one JSON object"},

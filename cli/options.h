@@ -12,6 +12,7 @@ struct arguments;
 enum command {
     COMMAND_GREP,
     COMMAND_ASK,
+    COMMAND_JOBS,
     COMMAND_TOKENIZE,
     COMMAND_INSPECT,
     COMMAND_SCORE,
@@ -88,6 +89,7 @@ enum option_id {
     OPTION_FORMAT,
     OPTION_FIELDS,
     OPTION_UNORDERED,
+    OPTION_SHARD,
     OPTION_JOB,
     OPTION_NO_JOB,
     OPTION_CHECKPOINT,

@@ -35,14 +35,32 @@ struct job {
     int64_t run; /* 0: none begun */
 };
 
+static int fail_no_job(const struct job *job, struct error *err)
+{
+    return fail(err, ERROR_FORMAT, "%s is no job of trawl; give another --job", job->path);
+}
+
 static int fail_job(struct job *job, struct error *err)
 {
-    int code = sqlite3_errcode(job->db);
-    const char *remedy =
-        code == SQLITE_FULL ? "; make room and run the same command again: it goes on from here"
-        : code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? "; another --job starts anew"
-                                                          : "";
-    return fail(err, ERROR_IO, "%s: %s%s", job->path, sqlite3_errmsg(job->db), remedy);
+    switch (sqlite3_errcode(job->db) & 0xff) {
+    case SQLITE_BUSY:
+        return fail(err, ERROR_IO,
+                    "%s is in use: another run records there; wait for it, or give this one "
+                    "another --job",
+                    job->path);
+    case SQLITE_NOTADB:
+        return fail_no_job(job, err);
+    case SQLITE_FULL:
+        return fail(err, ERROR_IO,
+                    "%s: no space left; make room and run the same command again: it goes on from "
+                    "here",
+                    job->path);
+    case SQLITE_CORRUPT:
+        return fail(err, ERROR_FORMAT, "%s is damaged: %s; another --job starts anew", job->path,
+                    sqlite3_errmsg(job->db));
+    default:
+        return fail(err, ERROR_IO, "%s: %s", job->path, sqlite3_errmsg(job->db));
+    }
 }
 
 static int execute(struct job *job, const char *sql, struct error *err)
@@ -64,40 +82,28 @@ static int read_integer(struct job *job, const char *sql, int64_t *out, struct e
 
 /* ---- Opening ---- */
 
-/* Locks the file and sees what it is. */
+/* Locks the file, sees what it is, and only then changes it. */
 static int take_hold(struct job *job, struct error *err)
 {
     int64_t application = 0, version = 0, n_tables = 0;
     /* Exclusive before the first use of the WAL: the lock is held until the file is closed, and the
-     * WAL's index lives in this process's memory instead of a file beside it. */
-    static const char pragmas[] = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -1024;"
-                                  "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                                  "BEGIN IMMEDIATE; COMMIT;";
-    int code = sqlite3_exec(job->db, pragmas, NULL, NULL, NULL);
-    if (code == SQLITE_BUSY)
-        return fail(err, ERROR_USAGE,
-                    "%s is in use: another run records there; wait for it, or give this one "
-                    "another --job",
-                    job->path);
-    if (code == SQLITE_NOTADB)
-        return fail(err, ERROR_FORMAT, "%s is no job of trawl; give another --job", job->path);
-    if (code != SQLITE_OK)
-        return fail_job(job, err);
-    if (read_integer(job, "PRAGMA application_id", &application, err) < 0 ||
-        read_integer(job, "PRAGMA user_version", &version, err) < 0 ||
-        read_integer(job, "SELECT count(*) FROM sqlite_schema", &n_tables, err) < 0)
+     * WAL's index lies in this process's memory instead of a file beside it. */
+    if (execute(job, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -1024", err) < 0 ||
+        read_integer(job, "SELECT count(*) FROM sqlite_schema", &n_tables, err) < 0 ||
+        read_integer(job, "PRAGMA application_id", &application, err) < 0 ||
+        read_integer(job, "PRAGMA user_version", &version, err) < 0)
         return -1;
-    if (application == 0 && n_tables == 0) {
-        if (execute(job, "BEGIN", err) < 0 || execute(job, schema, err) < 0)
-            return -1;
-        return execute(job, "COMMIT", err);
-    }
-    if (application != APPLICATION_ID)
-        return fail(err, ERROR_FORMAT, "%s is no job of trawl; give another --job", job->path);
-    if (version != 1)
+    bool is_new = application == 0 && n_tables == 0;
+    if (!is_new && application != APPLICATION_ID)
+        return fail_no_job(job, err);
+    if (!is_new && version != 1)
         return fail(err, ERROR_UNSUPPORTED, "%s is a job of a newer trawl (version %lld)",
                     job->path, (long long)version);
-    return 0;
+    if (execute(job, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE", err) <
+            0 ||
+        (is_new && execute(job, schema, err) < 0))
+        return -1;
+    return execute(job, "COMMIT", err);
 }
 
 static int open_all(struct job *job, struct error *err)
@@ -295,6 +301,91 @@ int job_end_run(struct job *job, const struct job_result *result, struct error *
     return rc < 0 ? -1 : job_commit(job, err);
 }
 
+/* ---- Looking into jobs ---- */
+
+int job_facts(struct job *job, struct job_facts *facts, struct error *err)
+{
+    const char *const counts[] = {"SELECT count(*) FROM runs", "SELECT count(*) FROM documents",
+                                  "SELECT count(*) FROM answers"};
+    uint64_t *const places[] = {&facts->n_runs, &facts->n_documents, &facts->n_answers};
+    for (int i = 0; i < 3; i++) {
+        int64_t n = 0;
+        if (read_integer(job, counts[i], &n, err) < 0)
+            return -1;
+        *places[i] = (uint64_t)n;
+    }
+    return 0;
+}
+
+int job_each_run(struct job *job,
+                 int (*each)(void *context, const struct job_past_run *run, struct error *err),
+                 void *context, struct error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    if (prepare(job,
+                "SELECT started, ended, state, output, command, model, template, numerics,"
+                " documents, answers, recalled FROM runs ORDER BY id",
+                &statement, err) < 0)
+        return -1;
+    int rc = 0, code = SQLITE_DONE;
+    while (rc == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        const char *texts_of[8];
+        for (int i = 0; i < 8; i++)
+            texts_of[i] = (const char *)sqlite3_column_text(statement, i);
+        struct job_past_run run = {
+            .started = texts_of[0],
+            .ended = texts_of[1],
+            .state = texts_of[2],
+            .output = texts_of[3],
+            .command = texts_of[4],
+            .model = texts_of[5],
+            .template_name = texts_of[6],
+            .numerics = texts_of[7],
+            .documents = (uint64_t)sqlite3_column_int64(statement, 8),
+            .answers = (uint64_t)sqlite3_column_int64(statement, 9),
+            .recalled = (uint64_t)sqlite3_column_int64(statement, 10),
+        };
+        rc = each(context, &run, err);
+    }
+    if (rc == 0 && code != SQLITE_DONE)
+        rc = fail_job(job, err);
+    sqlite3_finalize(statement);
+    return rc;
+}
+
+static int copy_all(struct job *job, struct error *err)
+{
+    static const char copying[] =
+        "BEGIN IMMEDIATE;"
+        "INSERT OR IGNORE INTO main.answers SELECT * FROM other.answers;"
+        "INSERT OR IGNORE INTO main.documents SELECT * FROM other.documents;"
+        "COMMIT";
+    if (execute(job, copying, err) == 0)
+        return 0;
+    sqlite3_exec(job->db, "ROLLBACK", NULL, NULL, NULL);
+    return -1;
+}
+
+int job_merge(struct job *job, const char *from, struct error *err)
+{
+    /* Opened once by itself: whether it is a job, and that no run has it. */
+    struct job *other = job_open(from, err);
+    if (!other)
+        return -1;
+    job_close(other);
+    sqlite3_stmt *statement = NULL;
+    if (prepare(job, "ATTACH ? AS other", &statement, err) < 0)
+        return -1;
+    sqlite3_bind_text(statement, 1, from, -1, SQLITE_STATIC);
+    int rc = run_once(job, statement, err);
+    sqlite3_finalize(statement);
+    if (rc < 0)
+        return fail_context(err, "%s", from);
+    rc = copy_all(job, err);
+    sqlite3_exec(job->db, "DETACH other", NULL, NULL, NULL);
+    return rc;
+}
+
 #else /* no SQLite: nothing can be recorded */
 
 struct job *job_open(const char *path, struct error *err)
@@ -352,6 +443,26 @@ int job_document(struct job *job, const uint8_t hash[JOB_HASH_BYTES], const char
 int job_commit(struct job *job, struct error *err)
 {
     (void)job;
+    return fail_absent(err);
+}
+
+int job_facts(struct job *job, struct job_facts *facts, struct error *err)
+{
+    (void)job, (void)facts;
+    return fail_absent(err);
+}
+
+int job_each_run(struct job *job,
+                 int (*each)(void *context, const struct job_past_run *run, struct error *err),
+                 void *context, struct error *err)
+{
+    (void)job, (void)each, (void)context;
+    return fail_absent(err);
+}
+
+int job_merge(struct job *job, const char *from, struct error *err)
+{
+    (void)job, (void)from;
     return fail_absent(err);
 }
 

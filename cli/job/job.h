@@ -53,4 +53,25 @@ int job_document(struct job *job, const uint8_t hash[JOB_HASH_BYTES], const char
 /* What was recorded so far survives from here on, whatever happens. */
 int job_commit(struct job *job, struct error *err) MUST_CHECK;
 
+/* ---- Looking into jobs ---- */
+
+struct job_facts {
+    uint64_t n_runs, n_documents, n_answers;
+};
+int job_facts(struct job *job, struct job_facts *facts, struct error *err) MUST_CHECK;
+
+/* A run that was recorded; texts may be NULL and are valid during the call. */
+struct job_past_run {
+    const char *started, *ended, *state; /* ended and state NULL: killed, or still going on */
+    const char *output, *command, *model, *template_name, *numerics;
+    uint64_t documents, answers, recalled;
+};
+/* Calls [each] for all, the oldest first. */
+int job_each_run(struct job *job,
+                 int (*each)(void *context, const struct job_past_run *run, struct error *err),
+                 void *context, struct error *err) MUST_CHECK;
+
+/* Copies answers and documents out of another job. Nothing is copied when it fails. */
+int job_merge(struct job *job, const char *from, struct error *err) MUST_CHECK;
+
 #endif

@@ -141,7 +141,26 @@ again "after that" 0 "${sheet[@]}"
 ok "nothing was lost" cmp out.csv ref.csv
 echo nonsense >bad.csv.trawl
 ok "no job of ours" bash -c "! '$TRAWL' ask -m tiny.gguf ${sheet[*]} -o bad.csv 2>err && grep -q 'is no job of trawl' err && [ ! -e bad.csv ]"
+python3 -c 'import sqlite3; sqlite3.connect("theirs.db").execute("CREATE TABLE t(x)")'
+cp theirs.db before.db
+ok "nor is any database" bash -c "! '$TRAWL' ask -m tiny.gguf ${sheet[*]} -o bad.csv --job theirs.db 2>err && grep -q 'is no job of trawl' err && cmp theirs.db before.db"
 ok "not recorded" bash -c "'$TRAWL' ask -m tiny.gguf --memory 900M ${sheet[*]} -o plain.csv --no-job && cmp plain.csv ref.csv && [ ! -e plain.csv.trawl ]"
+
+# ---- Shards, and jobs from outside ----
+for i in 1 2 3; do ok "a shard" ask "${sheet[@]}" -o part$i.csv --shard $i/3; done
+ok "shards are all documents, once" bash -c "cmp <(sort ref.csv) <(sort -u part?.csv)"
+ok "they are merged" "$TRAWL" jobs merge all.trawl part1.csv.trawl part2.csv.trawl part3.csv.trawl
+ok "and have all answers" test "$(answers_in all.trawl)" = "$n_answers"
+ok "none is computed again" ask "${sheet[@]}" -o all.csv --job all.trawl --stats stats
+ok "to the same table" cmp all.csv ref.csv
+ok "nothing was run" test "$(stat_of sweeps)" = 0
+ok "no such shard" bash -c "! '$TRAWL' ask -q q --shard 4/3 docs 2>err && grep -q 'is not I/N' err"
+ok "jobs are listed" bash -c "'$TRAWL' jobs list | grep -q '^all.trawl: 1 runs, 30 documents, $n_answers answers'"
+ok "and told of" bash -c "'$TRAWL' jobs show --json all.trawl | python3 -c 'import json, sys; o = json.load(sys.stdin); assert o[\"state\"] == \"done\" and o[\"recalled\"] > 0 and o[\"documents\"] == 31'"
+ok "a job that is not there is not made" bash -c "! '$TRAWL' jobs show nothing.trawl 2>err && [ ! -e nothing.trawl ]"
+ok "what is no job is not merged" bash -c "! '$TRAWL' jobs merge all.trawl theirs.db 2>err && grep -q 'is no job' err"
+ok "nor removed" bash -c "! '$TRAWL' jobs rm theirs.db 2>err && [ -e theirs.db ]"
+ok "a job is" bash -c "'$TRAWL' jobs rm part1.csv.trawl part2.csv.trawl && [ ! -e part1.csv.trawl ] && [ ! -e part2.csv.trawl ]"
 
 # ---- Killed at every change of a file; the disk full from each on ----
 rm -f out.*
