@@ -23,9 +23,11 @@ PKGS  := libpcre2-8
 URING := $(if $(filter arm64,$(BUILD)),,$(shell pkg-config --exists liburing && echo liburing))
 LIB_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(URING)) $(if $(URING),-DHAVE_LIBURING)
 LIB_LIBS   := $(shell pkg-config --libs $(PKGS) $(URING)) -lm -pthread
-SQLITE := $(if $(filter arm64,$(BUILD)),,$(shell pkg-config --exists sqlite3 && echo sqlite3))
-CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0 $(SQLITE)) $(if $(SQLITE),-DHAVE_SQLITE)
-CLI_LIBS   := $(shell pkg-config --libs libxml-2.0 $(SQLITE))
+# Libraries that the program, not the engine, uses where they are: each is -DHAVE_ its name.
+OPTIONAL   := $(if $(filter arm64,$(BUILD)),,$(foreach p,libarchive sqlite3 libcurl,$(shell pkg-config --exists $(p) && echo $(p))))
+CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0 $(OPTIONAL)) $(if $(filter libarchive,$(OPTIONAL)),-DHAVE_LIBARCHIVE) \
+	$(if $(filter sqlite3,$(OPTIONAL)),-DHAVE_SQLITE) $(if $(filter libcurl,$(OPTIONAL)),-DHAVE_LIBCURL)
+CLI_LIBS   := $(shell pkg-config --libs libxml-2.0 $(OPTIONAL)) $(if $(filter darwin%,$(shell $(CC) -dumpmachine | sed 's/.*-//')),-liconv)
 ARCH  := $(shell $(CC) -dumpmachine | sed 's/-.*//;s/arm64/aarch64/')
 
 # Floating point is never reassociated or contracted by the compiler: results are part of the contract (docs/numerics.md).
@@ -50,6 +52,7 @@ TESTS   := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 TOOLS   := $(patsubst %.c,$(B)/%,$(TOOL_SRC))
 FUZZERS := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 BENCHES := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
+GEN     := build/gen
 LIB     := $(B)/libtrawl.a
 CLI_LIB := $(B)/libcli.a
 
@@ -76,7 +79,7 @@ $(B)/%_neondot.o: ISA := -march=armv8.2-a+dotprod
 $(B)/%_neoni8mm.o: ISA := -march=armv8.2-a+dotprod+i8mm
 $(B)/cli/%.o:     CFLAGS += $(CLI_CFLAGS)
 $(B)/tests/%.o:   CFLAGS += -Itests
-$(B)/tests/cli/%.o: CFLAGS += -Icli $(CLI_CFLAGS)
+$(B)/tests/cli/%.o $(B)/tests/tools/%.o: CFLAGS += -Icli $(CLI_CFLAGS)
 $(B)/bench/%.o:   CFLAGS += -Itests
 
 # What else decides how a file is compiled: a library that was installed since counts like a changed file.
@@ -90,24 +93,32 @@ $(B)/%.o: %.c Makefile $(B)/flags
 	$(say) CC $<
 	$(Q)$(COMPILE) -c $< -o $@
 
+# The page of the HTML report, as C strings.
+HTML_PAGE := cli/output/html/style.css $(addprefix cli/output/html/,rows.js review.js grid.js page.js)
+$(GEN)/html_page.h: tools/html_page.sh $(HTML_PAGE)
+	@mkdir -p $(@D)
+	@tools/html_page.sh $(HTML_PAGE) >$@
+$(B)/cli/output/table_html.o: $(GEN)/html_page.h
+$(B)/cli/output/table_html.o: CFLAGS += -I$(GEN)
+
 # Tests may make any allocation fail: the linker routes them through tests/support/fault.c.
 WRAP := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup aligned_alloc posix_memalign mmap pread)
 CLI_TESTS := $(patsubst %.c,$(B)/%,$(CLI_TEST_SRC))
-$(filter-out $(CLI_TESTS),$(TESTS)) $(TOOLS) $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
+$(filter-out $(CLI_TESTS),$(TESTS)) $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) $(WRAP) -o $@ $^ $(LIB_LIBS)
+
+$(CLI_TESTS) $(TOOLS): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(CLI_LIB) $(LIB)
+	$(say) LINK $@
+	$(Q)$(LINK) $(WRAP) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
 $(B)/bench/arm_counts: $(B)/bench/arm_counts.o $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) -static -o $@ $^ -lm
 
-$(CLI_TESTS): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(CLI_LIB) $(LIB)
+$(FUZZERS): $(B)/%: $(B)/%.o $(call obj,tests/support/gguf_write.c) $(CLI_LIB) $(LIB)
 	$(say) LINK $@
-	$(Q)$(LINK) $(WRAP) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
-
-$(FUZZERS): $(B)/%: $(B)/%.o $(call obj,tests/support/gguf_write.c) $(LIB)
-	$(say) LINK $@
-	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS)
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
 # Loaded before the C library by tests that kill the program; sanitizers must come first themselves.
 KILL_AT := $(if $(filter Linux,$(shell uname -s)),$(if $(filter release debug clang,$(BUILD)),$(B)/tests/tools/kill_at.so))
@@ -168,12 +179,12 @@ cover:  ## which lines the tests reach, with clang: build/cover/html/index.html
 		build/cover/trawl $(patsubst %.c,-object build/cover/%,$(TEST_SRC)) src cli
 	@llvm-cov report -instr-profile=build/cover/all.profdata build/cover/trawl $(patsubst %.c,-object build/cover/%,$(TEST_SRC)) src cli | tail -1
 
-lint:  ## what clang's analyzer and cppcheck think: to be read, not to be obeyed
-	clang-tidy --quiet --checks='-*,clang-analyzer-*,-clang-analyzer-security.insecureAPI.*' $(LIB_SRC) $(CLI_SRC) -- -std=c17 -D_GNU_SOURCE -Isrc -Iinclude -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavxvnni -mfma -mf16c $(LIB_CFLAGS) $(CLI_CFLAGS)
+lint: $(GEN)/html_page.h  ## what clang's analyzer and cppcheck think: to be read, not to be obeyed
+	clang-tidy --quiet --checks='-*,clang-analyzer-*,-clang-analyzer-security.insecureAPI.*' $(LIB_SRC) $(CLI_SRC) -- -std=c17 -D_GNU_SOURCE -Isrc -Iinclude -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavxvnni -mfma -mf16c $(LIB_CFLAGS) $(CLI_CFLAGS) -I$(GEN)
 	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --suppress=invalidPointerCast --suppress=invalidFunctionArg -Isrc -Iinclude src cli
 
 compile_commands:  ## build/compile_commands.json for editors
-	@{ echo '['; $(foreach c,$(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC),echo '  {"directory": "$(CURDIR)", "file": "$c", "command": "$(CC) -std=c17 -D_GNU_SOURCE -Isrc -Iinclude -Itests $(LIB_CFLAGS) $(CLI_CFLAGS) -c $c"},';) echo '  {}]'; } >build/compile_commands.json
+	@{ echo '['; $(foreach c,$(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC),echo '  {"directory": "$(CURDIR)", "file": "$c", "command": "$(CC) -std=c17 -D_GNU_SOURCE -Isrc -Iinclude -Itests -Icli -I$(GEN) $(LIB_CFLAGS) $(CLI_CFLAGS) -c $c"},';) echo '  {}]'; } >build/compile_commands.json
 
 install: trawl  ## the program, its manual page and completions below PREFIX (and DESTDIR)
 	install -D -m 755 trawl $(DESTDIR)$(PREFIX)/bin/trawl

@@ -12,8 +12,6 @@ static const char job_ending[] = ".trawl";
 
 #define CHECKPOINT_NS UINT64_C(600000000000) /* 10 minutes */
 
-static const char *const nothing_to_read[] = {"-"};
-
 /* What must be known together, as far as the options said it. */
 struct given {
     const char *sheet, *questions, *format, *job;
@@ -77,14 +75,6 @@ static int read_one(struct ask_options *options, struct given *given, const stru
         return 0;
     case OPTION_QUESTIONS:
         given->questions = use->value;
-        return 0;
-    case OPTION_INCLUDE:
-    case OPTION_EXCLUDE:
-        options->globs[options->records.n_globs++] =
-            (struct glob_rule){.pattern = use->value, .include = use->row->id == OPTION_INCLUDE};
-        return 0;
-    case OPTION_NO_MESSAGES:
-        options->no_messages = true;
         return 0;
     case OPTION_OUTPUT:
         options->output = strcmp(use->value, "-") == 0 ? NULL : use->value;
@@ -185,16 +175,16 @@ static char *pattern_of(const char *path, bool star, struct error *err)
 static int exclude_output(struct ask_options *options, struct error *err)
 {
     const char *const paths[] = {options->output, options->job};
+    struct record_options *input = &options->input;
     for (int i = 0; i < 2; i++) {
         if (!paths[i])
             continue;
         options->output_patterns[i] = pattern_of(paths[i], i == 1, err);
         if (!options->output_patterns[i])
             return -1;
-        options->globs[options->records.n_globs++] =
+        input->globs[input->records.n_globs++] =
             (struct glob_rule){.pattern = options->output_patterns[i]};
     }
-    options->records.globs = options->globs;
     return 0;
 }
 
@@ -230,11 +220,11 @@ int ask_options_read(struct ask_options *options, const struct arguments *argume
     struct given given = {0};
     *options = (struct ask_options){.show_progress = isatty(STDERR_FILENO),
                                     .checkpoint_ns = CHECKPOINT_NS};
-    options->globs = calloc(arguments->n_uses + 2, sizeof *options->globs);
-    if (!options->globs)
-        return fail_memory(err, arguments->n_uses * sizeof *options->globs, "options");
+    if (record_options_init(&options->input, arguments->n_uses + 2, err) < 0)
+        return -1;
     for (size_t i = 0; i < arguments->n_uses; i++)
-        if (read_one(options, &given, &arguments->uses[i], err) < 0)
+        if (read_one(options, &given, &arguments->uses[i], err) < 0 ||
+            record_options_take(&options->input, &arguments->uses[i], err) < 0)
             return -1;
     if (run_options_read(&options->ask.run, arguments, err) < 0 ||
         read_questions(options, &given, err) < 0 || choose_output(options, &given, err) < 0 ||
@@ -245,21 +235,22 @@ int ask_options_read(struct ask_options *options, const struct arguments *argume
     options->ask.system_text = options->sheet.system_text;
     options->ask.threshold = 0.5;
     options->ask.run.dry_run = options->dry_run;
-    options->records.operands = arguments->operands;
-    options->records.n_operands = arguments->n_operands;
-    if (arguments->n_operands == 0 && given.questions)
+    struct records_options *records = &options->input.records;
+    records->operands = arguments->operands;
+    records->n_operands = arguments->n_operands;
+    if (records->n_operands > 0 || records->files_from)
+        return 0;
+    if (given.questions)
         return read_prompts(options, err);
-    if (arguments->n_operands == 0) {
-        options->records.operands = nothing_to_read;
-        options->records.n_operands = 1;
-    }
+    records->operands = &options->input.stand_in;
+    records->n_operands = 1;
     return 0;
 }
 
 void ask_options_deinit(struct ask_options *options)
 {
     sheet_deinit(&options->sheet);
-    free(options->globs);
+    record_options_deinit(&options->input);
     free(options->output_patterns[0]);
     free(options->output_patterns[1]);
     free(options->job);

@@ -3,16 +3,15 @@
 /* The options of `trawl ask`, read, defaulted and checked against each other. */
 
 #include "arguments.h"
-#include "input/record.h"
 #include "output/table.h"
+#include "record_options.h"
 #include "sheet/sheet.h"
 
 struct ask_options {
     struct trawl_ask_options ask; /* questions are those of [sheet], or the one of [prompts] */
     struct sheet sheet;
     bool prompts; /* no input: the sheet's questions are the documents, each its own prompt */
-    struct records_options records;
-    struct glob_rule *globs;  /* owned */
+    struct record_options input;
     char *output_patterns[2]; /* owned: names that belong to the output are not input */
     const struct table_format *format;
     const char *output; /* NULL: standard output */
@@ -22,7 +21,7 @@ struct ask_options {
     const char *stats_path;
     uint64_t checkpoint_ns;   /* between two writings of a sweep's state */
     uint64_t shard, n_shards; /* 1..n_shards; 0: all documents */
-    bool no_messages, line_buffered;
+    bool line_buffered;
     bool dry_run, show_prompt, show_progress;
 };
 

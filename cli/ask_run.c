@@ -73,10 +73,12 @@ static int next_prompt(struct ask_run *run, struct record **out, struct error *e
 
 static int open_records(struct ask_run *run, const struct trawl_plan *plan, struct error *err)
 {
-    struct records_options records = run->options->records;
+    struct records_options records = run->options->input.records;
     if (run->options->prompts)
         return 0;
-    records.most_bytes = plan->input_bytes / DOCUMENT_SHARE;
+    size_t most_bytes = plan->input_bytes / DOCUMENT_SHARE;
+    if (records.most_bytes == 0 || records.most_bytes > most_bytes)
+        records.most_bytes = most_bytes;
     run->records = records_open(&records, err);
     return run->records ? 0 : -1;
 }
@@ -133,7 +135,7 @@ static void tell_trouble(struct ask_run *run, const struct record *record, const
     run->n_troubled++;
     run->report.unreadable++;
     progress_clear(&run->progress);
-    if (!run->options->no_messages)
+    if (!run->options->input.no_messages)
         message("%s: %s", record->id, why);
 }
 

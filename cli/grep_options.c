@@ -109,8 +109,19 @@ static int read_input(struct grep_options *options, struct given *given,
             (struct glob_rule){.pattern = use->value, .include = use->row->id == OPTION_INCLUDE};
         return 0;
     case OPTION_NULL_DATA:
-        source->null_data = options->text.null_data = true;
+        source->null_data = options->text.null_data = source->walk.null_names = true;
         return 0;
+    case OPTION_FILES_FROM:
+        source->walk.files_from = use->value;
+        return 0;
+    case OPTION_FILTER:
+        source->filter = use->value;
+        return 0;
+    case OPTION_FETCH:
+        source->fetch.enabled = true;
+        return 0;
+    case OPTION_FETCH_DELAY:
+        return value_real(use, &source->fetch.delay_s, err);
     case OPTION_TEXT:
     case OPTION_SKIP_BINARY:
         source->binary = use->row->id == OPTION_TEXT;
@@ -195,6 +206,9 @@ static int read_one(struct grep_options *options, struct given *given, const str
     case OPTION_NO_PROGRESS:
         options->show_progress = use->row->id == OPTION_PROGRESS;
         return 0;
+    case OPTION_CALIBRATION:
+        calibrations_deinit(&options->calibrations);
+        return calibrations_read(&options->calibrations, use->value, err);
     default:
         return read_input(options, given, use, err);
     }
@@ -221,8 +235,9 @@ static void choose_defaults(struct grep_options *options, const struct given *gi
         text->show_text = true;
     else if (given->text_is_a)
         options->source.binary = true;
-    text->with_filename =
-        given->filename ? given->filename > 0 : any_directory || walk->n_operands > 1;
+    text->with_filename = given->filename
+                              ? given->filename > 0
+                              : any_directory || walk->n_operands > 1 || walk->files_from;
     if (text->before < 0)
         text->before = given->context;
     if (text->after < 0)
@@ -259,6 +274,20 @@ static int check_together(struct grep_options *options, struct error *err)
     return 0;
 }
 
+/* Which answer is surest must be known before it is calibrated, and every question has its own
+ * calibration: with several they cannot be told apart afterwards. */
+static int choose_calibration(struct grep_options *options, struct error *err)
+{
+    if (!options->calibrations.path)
+        return 0;
+    if (options->ask.n_questions > 1)
+        return fail(err, ERROR_USAGE, "--calibration goes with one question only");
+    const struct calibrated_question *question =
+        calibrations_find(&options->calibrations, NULL, options->questions[0].text, err);
+    options->calibration = question ? &question->calibration : NULL;
+    return question ? 0 : -1;
+}
+
 int grep_options_read(struct grep_options *options, const struct arguments *arguments,
                       struct error *err)
 {
@@ -266,6 +295,7 @@ int grep_options_read(struct grep_options *options, const struct arguments *argu
     *options = (struct grep_options){.threshold = 0.5, .max_count = -1};
     options->text.before = options->text.after = -1;
     options->any_score = true;
+    options->source.fetch.delay_s = 1;
     options->show_progress = isatty(STDERR_FILENO);
     options->questions = calloc(arguments->n_uses + 1, sizeof *options->questions);
     options->globs = calloc(arguments->n_uses + 1, sizeof *options->globs);
@@ -289,7 +319,7 @@ int grep_options_read(struct grep_options *options, const struct arguments *argu
     walk->operands = arguments->operands + first;
     walk->n_operands = arguments->n_operands - first;
     walk->globs = options->globs;
-    if (walk->n_operands == 0) {
+    if (walk->n_operands == 0 && !walk->files_from) {
         options->stand_in = given.recursive ? "." : "-";
         walk->operands = &options->stand_in;
         walk->n_operands = 1;
@@ -302,12 +332,13 @@ int grep_options_read(struct grep_options *options, const struct arguments *argu
     options->ask.threshold = options->threshold;
     options->ask.run.dry_run = options->dry_run;
     options->show_progress = options->show_progress && !options->quiet;
-    return check_together(options, err);
+    return choose_calibration(options, err) < 0 ? -1 : check_together(options, err);
 }
 
 void grep_options_deinit(struct grep_options *options)
 {
     free(options->questions);
     free(options->globs);
+    calibrations_deinit(&options->calibrations);
     *options = (struct grep_options){0};
 }

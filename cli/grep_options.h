@@ -3,6 +3,7 @@
 /* The options of `trawl grep`, read, defaulted and checked against each other. */
 
 #include "arguments.h"
+#include "eval/calibration_file.h"
 #include "input/source.h"
 #include "output/sink.h"
 #include "trawl.h"
@@ -19,6 +20,8 @@ struct grep_options {
     int64_t max_count;              /* -1: all */
     uint64_t n_top, n_sample, seed; /* 0: not given */
     double threshold;
+    struct calibrations calibrations;      /* of --calibration */
+    const struct calibration *calibration; /* the question's; NULL: p_yes is as it comes */
     bool invert, no_messages, quiet;
     bool json, no_text, line_buffered;
     bool any_score; /* --top without --threshold: how high does not matter */

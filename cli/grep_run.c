@@ -21,6 +21,7 @@ static struct sink *make_sink(struct grep_run *run, struct error *err)
     text.holding = &run->kept;
     struct json_options json = {.unit = options->text.unit,
                                 .no_text = options->no_text,
+                                .calibrated = options->calibration != NULL,
                                 .line_buffered = options->line_buffered,
                                 .questions = options->ask.questions,
                                 .n_questions = options->ask.n_questions};
@@ -173,6 +174,17 @@ static int next_document(void *context, struct trawl_document *document, struct 
     return 0;
 }
 
+/* What the answer means by --calibration. The engine's counts know nothing of it. */
+static struct trawl_answer calibrate(struct grep_run *run, const struct trawl_answer *answer)
+{
+    const struct calibration *calibration = run->options->calibration;
+    struct trawl_answer meant = *answer;
+    if (calibration && !answer->blank && !answer->too_long)
+        meant.p_yes = calibration_apply(calibration, answer->p_yes);
+    run->n_yes += !answer->too_long && meant.p_yes >= run->options->threshold;
+    return meant;
+}
+
 /* Decides, and keeps the file's counts. Sets file->stop once nothing more of the file can be
  * printed. */
 static struct verdict judge(struct grep_run *run, const struct item *item,
@@ -221,7 +233,9 @@ static int take_answer(void *context, const struct trawl_answer *answer, struct 
         progress_clear(&run->progress);
 
     bool unwanted = item->file->stop;
-    struct verdict verdict = unwanted ? (struct verdict){0} : judge(run, item, answer);
+    struct trawl_answer meant = calibrate(run, answer);
+    struct verdict verdict = unwanted ? (struct verdict){0} : judge(run, item, &meant);
+    verdict.p_raw = answer->p_yes;
     if (unwanted || !run->sink) {
         item_free(item);
     } else if (run->sink->document(run->sink, item, &verdict, err) < 0) {
@@ -255,6 +269,11 @@ int grep_run_all(struct grep_run *run, const struct trawl_model *model, struct e
     int status = trawl_ask(model, &run->options->ask, &callbacks, &run->report.stats, err);
     progress_clear(&run->progress);
     return_lent(run);
+    if (run->options->calibration) {
+        run->report.calibration = calibration_method_name(run->options->calibration->method);
+        run->report.stats.no += run->report.stats.yes - run->n_yes;
+        run->report.stats.yes = run->n_yes;
+    }
     if (status == 0 && !run->done)
         status = flush_ends(run, err);
     if (status == 0 && run->sink)

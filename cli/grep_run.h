@@ -20,6 +20,7 @@ struct grep_run {
     struct holding sample;           /* --sample */
     struct holding kept;             /* answered ones that the sinks keep */
     struct item *lent;               /* the engine reads its text until the next call */
+    uint64_t n_yes;                  /* answers at or above the threshold, calibrated */
     bool keep_text;                  /* the sink prints it */
     bool any_selected, any_trouble, done;
 };

@@ -2,6 +2,7 @@
 
 #include "commands.h"
 #include "output/table.h"
+#include "input/kinds.h"
 #include "trawl.h"
 
 #include <string.h>
@@ -9,12 +10,15 @@
 #define GREP     (1u << COMMAND_GREP)
 #define ASK      (1u << COMMAND_ASK)
 #define JOBS     (1u << COMMAND_JOBS)
+#define READ     (1u << COMMAND_READ)
 #define TOKENIZE (1u << COMMAND_TOKENIZE)
 #define INSPECT  (1u << COMMAND_INSPECT)
 #define SCORE    (1u << COMMAND_SCORE)
+#define EVAL     (1u << COMMAND_EVAL)
 #define HELP     (1u << COMMAND_HELP)
 #define ENGINE   (GREP | ASK | INSPECT | SCORE)
 #define MODELS   (GREP | ASK | TOKENIZE | INSPECT | SCORE)
+#define RECORDS  (READ | ASK)
 #define ALL      ((1u << N_COMMANDS) - 1)
 
 const struct command_row COMMANDS[N_COMMANDS] = {
@@ -60,6 +64,19 @@ const struct command_row COMMANDS[N_COMMANDS] = {
          "  trawl jobs show events.csv.trawl\n"
          "  trawl jobs merge all.trawl part1.trawl part2.trawl",
          cmd_jobs},
+    [COMMAND_READ] =
+        {"read", "INPUT...", "print inputs of any kind as records: what a model would read",
+         "Reads files, directories and archives, each by what it is: text, Markdown, HTML, PDF, "
+         "mail, JSON lines, CSV, TSV, feeds, SQLite databases, and any of them in gzip, bzip2, "
+         "zstd, tar, cpio or zip. Every document, row, page or mail is printed as one JSON object: "
+         "id, text, fields. Without INPUT, or where it is -, standard input is read.\n"
+         "What cannot be read (empty, binary, cut off, invalid) is told on standard error and left "
+         "out; all else is still read.\n"
+         "  trawl read pages/ mail.mbox report.pdf | jq -r .text\n"
+         "  trawl read --document '{title}\\n{body}' --id url posts.csv.gz\n"
+         "  trawl read --query 'SELECT id, note FROM tickets' --text note tickets.db\n"
+         "Exit status: 0 something was read, 1 nothing was there, 2 an error.",
+         cmd_read},
     [COMMAND_TOKENIZE] = {"tokenize", "[FILE]", "print the token ids of a text",
                           "Prints the ids of the whole input, separated by spaces. FILE may be - "
                           "for standard input. The model may be a file that holds a vocabulary "
@@ -81,6 +98,20 @@ const struct command_row COMMANDS[N_COMMANDS] = {
          "positions are scored; blank lines are skipped.\n"
          "  trawl score -m model.gguf --ids --json --top 5 ids.txt",
          cmd_score},
+    [COMMAND_EVAL] =
+        {"eval", "--labels FILE ANSWERS...", "say how good answers are, beside labels",
+         "Reads what is true of documents (--labels: CSV, TSV or JSON lines with `id` or `file` "
+         "and "
+         "a column per question, or the verdicts that the HTML report saves) and answers: what "
+         "`trawl grep --json` printed, or a table of `trawl ask -o`. NAME=FILE says which question "
+         "FILE answers. Prints accuracy, precision, recall and F1 at the threshold, ROC AUC, "
+         "average precision, Brier score, and how often p_yes is right, beside the majority "
+         "class.\n"
+         "  trawl grep --json --no-text \"Is this an event?\" pages/ > event.jsonl\n"
+         "  trawl eval --labels labels.csv --recall 0.95 --svg curves.svg event.jsonl\n"
+         "  trawl eval --labels labels.csv event.jsonl --fit platt -o event.json\n"
+         "  trawl grep --calibration event.json -t 0.8 \"Is this an event?\" more/",
+         cmd_eval},
     [COMMAND_HELP] = {"help", "[COMMAND]", "say what a command does",
                       "The same as `trawl COMMAND --help`.", cmd_help},
     [COMMAND_COMPLETIONS] = {"completions", "bash|zsh|fish",
@@ -118,20 +149,46 @@ const struct option_row OPTIONS[] = {
      "with -l, -L or a directory)"},
     {OPTION_RECURSIVE, GREP, GROUP_INPUT, 'r', "recursive", NULL, NULL, NULL,
      "read directories (a directory implies it); without FILE, the current one"},
-    {OPTION_INCLUDE, GREP | ASK, GROUP_INPUT, 0, "include", "GLOB", NULL, NULL,
+    {OPTION_INCLUDE, GREP | RECORDS, GROUP_INPUT, 0, "include", "GLOB", NULL, NULL,
      "read only files whose base name matches GLOB"},
-    {OPTION_EXCLUDE, GREP | ASK, GROUP_INPUT, 0, "exclude", "GLOB", NULL, NULL,
+    {OPTION_EXCLUDE, GREP | RECORDS, GROUP_INPUT, 0, "exclude", "GLOB", NULL, NULL,
      "skip files whose base name matches GLOB; of contradicting ones the last wins"},
     {OPTION_NULL_DATA, GREP, GROUP_INPUT, 'z', "null-data", NULL, NULL, NULL,
-     "lines end in a NUL byte, in input and output"},
+     "lines end in a NUL byte, in input and output, and so do the names of --files-from"},
+    {OPTION_NULL_DATA, RECORDS, GROUP_INPUT, 'z', "null", NULL, NULL, NULL,
+     "the names of --files-from end in a NUL byte, as find -print0 writes them"},
+    {OPTION_FILES_FROM, GREP | RECORDS, GROUP_INPUT, 0, "files-from", "FILE", NULL, NULL,
+     "read also what FILE (-: standard input) names, a line each"},
+    {OPTION_FILTER, GREP | RECORDS, GROUP_INPUT, 0, "filter", "COMMAND", NULL, NULL,
+     "read what COMMAND prints when it is given a file on its standard input, for each file; the "
+     "shell runs it, the name is in TRAWL_FILE, and a non-zero exit status is an error of that "
+     "file"},
+    {OPTION_FETCH, GREP | RECORDS, GROUP_INPUT, 0, "fetch", NULL, NULL, NULL,
+     "read http:// and https:// addresses: what robots.txt allows, one at a time, kept in a cache "
+     "for a day"},
+    {OPTION_FETCH_DELAY, GREP | RECORDS, GROUP_INPUT, 0, "fetch-delay", "SECONDS", NULL, NULL,
+     "pause between two requests to one host (default 1; robots.txt may ask for more)"},
+    {OPTION_FROM, RECORDS, GROUP_INPUT, 0, "from", "KIND", NULL, kind_name,
+     "what every input is, instead of what it looks like"},
+    {OPTION_TEXT_FIELD, RECORDS, GROUP_INPUT, 0, "text", "FIELD", NULL, NULL,
+     "the field that is the text (default of rows: a field called text, else all, a line each)"},
+    {OPTION_DOCUMENT, RECORDS, GROUP_INPUT, 0, "document", "TEMPLATE", NULL, NULL,
+     "the text, made of fields: '{title}\\n{body}'; {text} is what it would be without this"},
+    {OPTION_ID_FIELD, RECORDS, GROUP_INPUT, 0, "id", "FIELD", NULL, NULL,
+     "the field that names a record (default: FILE, or FILE:N where there are several)"},
+    {OPTION_QUERY, RECORDS, GROUP_INPUT, 0, "query", "SQL", NULL, NULL,
+     "the rows of SQLite databases; needed where there is more than one table"},
+    {OPTION_MAX_SIZE, RECORDS, GROUP_INPUT, 0, "max-size", "SIZE", NULL, NULL,
+     "the largest document or row that is read into memory (default 32M); a larger one is an "
+     "error"},
     {OPTION_TEXT, GREP, GROUP_INPUT, 'a', NULL, NULL, NULL, NULL,
      "read files with NUL bytes as text; otherwise one with a NUL in its first 96 KiB is skipped "
      "and counted"},
     {OPTION_SKIP_BINARY, GREP, GROUP_INPUT, 'I', NULL, NULL, NULL, NULL,
      "a file with NUL bytes is one that does not match, silently"},
     {OPTION_RAW, GREP, GROUP_INPUT, 0, "raw", NULL, NULL, NULL,
-     "read HTML files as they are instead of as their visible text"},
-    {OPTION_NO_MESSAGES, GREP | ASK, GROUP_INPUT, 's', "no-messages", NULL, NULL, NULL,
+     "read HTML, PDF and packed files as they are instead of as their text"},
+    {OPTION_NO_MESSAGES, GREP | RECORDS, GROUP_INPUT, 's', "no-messages", NULL, NULL, NULL,
      "say nothing about files that are missing or cannot be read"},
 
     {OPTION_QUESTION, GREP, GROUP_ASK, 'e', "question", "QUESTION", NULL, NULL,
@@ -166,6 +223,21 @@ const struct option_row OPTIONS[] = {
     {OPTION_SHOW_PROMPT, GREP | ASK, GROUP_ASK, 0, "show-prompt", NULL, NULL, NULL,
      "print what would be sent for the first document, and stop"},
 
+    {OPTION_LABELS, EVAL, GROUP_INPUT, 0, "labels", "FILE", NULL, NULL,
+     "what is true: `id` or `file`, and yes or no per question; may be repeated, the last counts"},
+    {OPTION_REVIEW, EVAL, GROUP_INPUT, 0, "review", "FILE", NULL, NULL,
+     "verdicts saved by the HTML report, as labels: accept is yes, reject is no"},
+    {OPTION_WHERE, EVAL, GROUP_INPUT, 0, "where", "NAME", NULL, NULL,
+     "judge other questions only on documents labelled yes for NAME"},
+
+    {OPTION_CALIBRATION, GREP | EVAL, GROUP_SELECT, 0, "calibration", "FILE", NULL, NULL,
+     "turn p_yes into the probability that FILE, made by `trawl eval --fit`, says it means"},
+    {OPTION_THRESHOLD, EVAL, GROUP_SELECT, 't', "threshold", "P", NULL, NULL,
+     "an answer is yes when p_yes is at least P (default 0.5)"},
+    {OPTION_RECALL, EVAL, GROUP_SELECT, 0, "recall", "R", NULL, NULL,
+     "say which threshold finds this share of all yes, with exact 95 % intervals"},
+    {OPTION_PRECISION, EVAL, GROUP_SELECT, 0, "precision", "P", NULL, NULL,
+     "say which threshold makes this share of those selected right"},
     {OPTION_THRESHOLD, GREP, GROUP_SELECT, 't', "threshold", "P", NULL, NULL,
      "a document matches when p_yes, the probability of yes against no, is at least P (default "
      "0.5)"},
@@ -227,6 +299,17 @@ const struct option_row OPTIONS[] = {
      "answer, p_yes, p_other, unsure, tokens, text"},
     {OPTION_NO_TEXT, GREP, GROUP_OUTPUT, 0, "no-text", NULL, NULL, NULL,
      "leave the text out of --json"},
+
+    {OPTION_BRIEF, EVAL, GROUP_OUTPUT, 0, "brief", NULL, NULL, NULL,
+     "a line per question, without the tables of how often p_yes is right"},
+    {OPTION_JSON, EVAL, GROUP_OUTPUT, 0, "json", NULL, NULL, NULL, "print one JSON object"},
+    {OPTION_SVG, EVAL, GROUP_OUTPUT, 0, "svg", "FILE", NULL, NULL,
+     "draw precision-recall and calibration curves to FILE"},
+    {OPTION_FIT, EVAL, GROUP_OUTPUT, 0, "fit", "METHOD", "platt isotonic", NULL,
+     "fit a calibration on the labels, to -o FILE: platt (two numbers, for few labels) or isotonic "
+     "(for a thousand and more)"},
+    {OPTION_OUTPUT, EVAL, GROUP_OUTPUT, 'o', "output", "FILE", NULL, NULL,
+     "where --fit writes what --calibration reads"},
 
     {OPTION_NO_BOS, TOKENIZE, GROUP_COMMAND, 0, "no-bos", NULL, NULL, NULL,
      "no begin-of-sequence token, even where the model wants one"},

@@ -13,9 +13,11 @@ enum command {
     COMMAND_GREP,
     COMMAND_ASK,
     COMMAND_JOBS,
+    COMMAND_READ,
     COMMAND_TOKENIZE,
     COMMAND_INSPECT,
     COMMAND_SCORE,
+    COMMAND_EVAL,
     COMMAND_HELP,
     COMMAND_COMPLETIONS,
     COMMAND_VERSION,
@@ -53,6 +55,16 @@ enum option_id {
     OPTION_TEXT,
     OPTION_SKIP_BINARY,
     OPTION_RAW,
+    OPTION_FROM,
+    OPTION_TEXT_FIELD,
+    OPTION_ID_FIELD,
+    OPTION_DOCUMENT,
+    OPTION_QUERY,
+    OPTION_FILES_FROM,
+    OPTION_FILTER,
+    OPTION_FETCH,
+    OPTION_FETCH_DELAY,
+    OPTION_MAX_SIZE,
     OPTION_NO_MESSAGES,
     OPTION_QUESTION,
     OPTION_SHEET,
@@ -85,7 +97,6 @@ enum option_id {
     OPTION_SHOW_TEXT,
     OPTION_PROBABILITIES,
     OPTION_JSON,
-    OPTION_OUTPUT,
     OPTION_FORMAT,
     OPTION_FIELDS,
     OPTION_UNORDERED,
@@ -101,6 +112,16 @@ enum option_id {
     OPTION_IDS,
     OPTION_SCORE_TOP,
     OPTION_SCORE_CONTEXT,
+    OPTION_LABELS,
+    OPTION_REVIEW,
+    OPTION_WHERE,
+    OPTION_CALIBRATION,
+    OPTION_RECALL,
+    OPTION_PRECISION,
+    OPTION_BRIEF,
+    OPTION_SVG,
+    OPTION_FIT,
+    OPTION_OUTPUT,
     OPTION_MEMORY,
     OPTION_ROWS,
     OPTION_THREADS,
@@ -124,7 +145,7 @@ struct option_row {
     const char *argument; /* NULL: takes none; "[X]": optional, only after '=' */
     const char *choices;  /* space-separated values, NULL: anything */
     const char *(*names)(
-        size_t i);    /* values that the engine knows, NULL after the last; NULL: none */
+        size_t i);    /* values that are listed elsewhere, NULL after the last; NULL: none */
     const char *help; /* NULL: another name of an option above, not shown */
 };
 

@@ -66,16 +66,16 @@ trap 'rm -r "$answers"' EXIT
 say "$n_pages documents, a model of $(du -m "$(./trawl inspect -m "$model" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["file"])')" | cut -f1) MB, a budget of $memory: trawl grep -l -p \"Is this page describing an event?\""
 ./trawl grep -m "$model" --memory "$memory" --color=always --progress -l -p "Is this page describing an event?" "$pages" || [ $? = 1 ]
 
-scored=()
 while IFS=$'\t' read -r name question _; do
     [ "$name" = name ] && continue
     say "$question"
     ./trawl grep -m "$model" --memory "$memory" --json --no-text "$question" "$pages" >"$answers/$name.jsonl" || [ $? = 1 ]
-    scored+=("$name=$answers/$name.jsonl")
 done <data/demo/questions.tsv
 
-say "Accuracy (threshold 0.5) and ROC AUC against the labels in data/demo/labels.tsv"
-python3 tools/demo_score.py --labels data/demo/labels.tsv --baseline data/demo/baseline.tsv "${scored[@]}"
+say "Against the labels in data/demo/labels.tsv (attributes are judged on the pages that describe an event)"
+./trawl eval --brief --labels data/demo/labels.tsv --where event "$answers"/*.jsonl
+say "The same of a bag of words, trained on the same pages"
+./trawl eval --brief --labels data/demo/labels.tsv --where event data/demo/baseline.tsv
 cat <<'TEXT'
 
 A model of 135 million parameters is here to show and test the program. For real work take an instruct model of 7 billion

@@ -2,7 +2,7 @@
 # Installs what building, the demo or testing needs on Debian and its relatives, as root or through sudo. Elsewhere, and where it may
 # not, it says which packages are missing and leaves; what needs them will say so again.
 #   tools/install_packages.sh [build] [demo] [test]     default: build test
-build="build-essential pkg-config libpcre2-dev liburing-dev libxml2-dev libsqlite3-dev"
+build="build-essential pkg-config libpcre2-dev liburing-dev libxml2-dev libarchive-dev libsqlite3-dev libcurl4-openssl-dev poppler-utils"
 demo="python3 python3-pip ca-certificates"
 test="python3 python3-pip clang llvm qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
 [ $# -gt 0 ] || set -- build test

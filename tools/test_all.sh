@@ -164,12 +164,13 @@ macos() {
     mkdir -p "$headers"
     cp -r /usr/include/pcre2.h /usr/include/libxml2/libxml "$headers/"
     sed -i /LIBXML_ICU_ENABLED/d "$headers/libxml/xmlversion.h" # Debian's build choice
+    make build/gen/html_page.h || return 1
     for file in src/*/*.c src/kernels/c/*.c src/kernels/arm/*.c cli/*.c cli/*/*.c; do
         isa=
         case $file in *_neoni8mm.c) isa=-mcpu=apple_m1+i8mm ;; esac
         # shellcheck disable=SC2086
         "$zig/ziglang/zig" cc -target aarch64-macos $isa -std=c17 -D_GNU_SOURCE -Wall -Wextra -Werror -ffp-contract=off \
-            -Isrc -Iinclude -I"$headers" -c "$file" -o build/zig/out.o || { echo "FAILED: $file for macOS"; bad=1; }
+            -Isrc -Iinclude -Ibuild/gen -I"$headers" -c "$file" -o build/zig/out.o || { echo "FAILED: $file for macOS"; bad=1; }
     done
     return $bad
 }

@@ -2,82 +2,66 @@
 
 #include "base/size.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-void lines_init(struct lines *lines, int fd, char end_byte, size_t most_bytes)
+#define STEP_BYTES (96 * 1024)
+
+bool line_is_blank(const char *text, size_t n_bytes)
 {
-    *lines =
-        (struct lines){.fd = fd, .end_byte = end_byte, .at_end = fd < 0, .most_bytes = most_bytes};
+    for (size_t i = 0; i < n_bytes; i++)
+        if (!strchr(" \t\r\n\f\v", text[i]) || text[i] == '\0')
+            return false;
+    return true;
 }
 
-static void close_file(struct lines *lines)
+void lines_init(struct lines *lines, struct intake *intake, char end_byte, size_t most_bytes)
 {
-    if (lines->fd > STDIN_FILENO)
-        close(lines->fd);
-    lines->fd = -1;
-    lines->at_end = true;
+    *lines = (struct lines){.intake = intake, .end_byte = end_byte, .most_bytes = most_bytes};
 }
 
 void lines_deinit(struct lines *lines)
 {
-    close_file(lines);
+    intake_close(lines->intake);
     free(lines->buffer);
-    lines->buffer = NULL;
+    *lines = (struct lines){0};
 }
 
 /* Reads some more after buffer[end), making room. 1: something came; 0: the end; -1. */
 static int fill(struct lines *lines, struct error *err)
 {
-    if (lines->at_end)
+    if (lines->at_end || !lines->intake)
         return 0;
     size_t held = lines->end - lines->start;
     if (held > lines->most_bytes)
-        return fail(err, ERROR_LIMIT,
-                    "a document of more than %.1f MiB, the most that this --memory leaves for one; "
-                    "smaller units or more memory read it",
-                    (double)lines->most_bytes / (1 << 20));
-    if (lines->start > 0 && lines->capacity - lines->end < LINES_HEAD_BYTES) {
+        return fail_too_large(err, lines->most_bytes, "a document");
+    if (lines->start > 0 && lines->capacity - lines->end < STEP_BYTES) {
         memmove(lines->buffer, lines->buffer + lines->start, held);
         lines->start = 0;
         lines->end = held;
     }
-    if (lines->capacity - lines->end < LINES_HEAD_BYTES) {
-        size_t capacity = max_size(lines->capacity * 2, 2 * LINES_HEAD_BYTES);
+    if (lines->capacity - lines->end < STEP_BYTES) {
+        size_t capacity = max_size(lines->capacity * 2, 2 * STEP_BYTES);
         char *buffer = realloc(lines->buffer, capacity);
         if (!buffer)
             return fail_memory(err, capacity, "a line");
         lines->buffer = buffer;
         lines->capacity = capacity;
     }
-    ssize_t n;
-    do
-        n = read(lines->fd, lines->buffer + lines->end, lines->capacity - lines->end);
-    while (n < 0 && errno == EINTR);
+    ssize_t n =
+        intake_read(lines->intake, lines->buffer + lines->end, lines->capacity - lines->end, err);
     if (n < 0)
-        return fail_errno(err, ERROR_IO, errno, "read error");
+        return -1;
     lines->end += (size_t)n;
     lines->at_end = n == 0;
     return n > 0;
-}
-
-int lines_read_head(struct lines *lines, struct error *err)
-{
-    while (lines->end - lines->start < LINES_HEAD_BYTES) {
-        int status = fill(lines, err);
-        if (status <= 0)
-            return status;
-    }
-    return 0;
 }
 
 int lines_next(struct lines *lines, struct line *line, struct error *err)
 {
     size_t searched = 0;
     for (;;) {
-        char *start = lines->buffer + lines->start;
+        char *start = lines->buffer ? lines->buffer + lines->start : NULL;
         size_t held = lines->end - lines->start;
         char *end =
             held > searched ? memchr(start + searched, lines->end_byte, held - searched) : NULL;
@@ -103,52 +87,35 @@ int lines_next(struct lines *lines, struct line *line, struct error *err)
 int lines_skip(struct lines *lines, struct error *err)
 {
     for (;;) {
-        char *start = lines->buffer + lines->start;
         size_t held = lines->end - lines->start;
-        char *end = held > 0 ? memchr(start, lines->end_byte, held) : NULL;
-        lines->start = end ? lines->start + (size_t)(end - start) + 1 : lines->end;
-        int status = end ? 0 : fill(lines, err);
+        char *end = held > 0 ? memchr(lines->buffer + lines->start, lines->end_byte, held) : NULL;
+        lines->start = end ? (size_t)(end - lines->buffer) + 1 : lines->end;
+        if (end)
+            return 0;
+        int status = fill(lines, err);
         if (status <= 0)
             return status;
     }
 }
 
-int lines_rest(struct lines *lines, struct line *rest, struct error *err)
+char *lines_take_rest(struct lines *lines, size_t *n_bytes, struct error *err)
 {
     int status;
     while ((status = fill(lines, err)) > 0)
         ;
-    *rest = (struct line){.text = lines->end > lines->start ? lines->buffer + lines->start : "",
-                          .n_bytes = lines->end - lines->start};
-    return status;
-}
-
-char *lines_take_rest(struct lines *lines, size_t *n_bytes, struct error *err)
-{
-    struct line rest;
-    if (lines_rest(lines, &rest, err) < 0)
+    if (status < 0)
         return NULL;
+    size_t held = lines->end - lines->start;
     if (lines->start > 0)
-        memmove(lines->buffer, rest.text, rest.n_bytes);
-    char *text = realloc(lines->buffer, rest.n_bytes + 1);
+        memmove(lines->buffer, lines->buffer + lines->start, held);
+    char *text = realloc(lines->buffer, held + 1);
     if (!text) {
-        fail_memory(err, rest.n_bytes, "a document");
+        fail_memory(err, held, "a document");
         return NULL;
     }
-    text[rest.n_bytes] = '\0';
-    *n_bytes = rest.n_bytes;
+    text[held] = '\0';
+    *n_bytes = held;
     lines->buffer = NULL;
     lines->start = lines->end = lines->capacity = 0;
     return text;
-}
-
-void lines_replace(struct lines *lines, struct bytes *text)
-{
-    close_file(lines);
-    free(lines->buffer);
-    lines->buffer = text->data;
-    lines->start = 0;
-    lines->end = text->n_bytes;
-    lines->capacity = text->capacity;
-    *text = (struct bytes){0};
 }

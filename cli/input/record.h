@@ -6,6 +6,7 @@
  * largest record, whatever their number. */
 
 #include "base/error.h"
+#include "fetch.h"
 #include "walk.h"
 
 #include <stdbool.h>
@@ -27,7 +28,8 @@ struct record {
 };
 
 struct records_options {
-    const char *const *operands; /* files, directories, archives; "-" is standard input */
+    const char *const
+        *operands; /* files, directories, archives, addresses; "-" is standard input */
     size_t n_operands;
     const char *from;       /* kind of every input, NULL: each by its content and extension */
     const char *text_field; /* the field that is the text, NULL: the kind's own choice */
@@ -40,6 +42,7 @@ struct records_options {
     const struct glob_rule *globs;
     size_t n_globs;
     size_t most_bytes; /* the largest document, or row, that may be in memory; 0: 32 MiB */
+    struct fetch_options fetch;
 };
 
 struct records; /* opaque */

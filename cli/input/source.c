@@ -1,20 +1,16 @@
 #include "source.h"
 
 #include "base/bytes.h"
+#include "inputs.h"
 #include "kinds.h"
 #include "lines.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct source {
     struct source_options options;
-    struct walk *walk;
+    struct inputs *inputs;
     struct input_file *file; /* the open one, NULL between files */
     struct lines lines;
     struct bytes paragraph;
@@ -35,9 +31,15 @@ struct source *source_new(const struct source_options *options, struct error *er
         return NULL;
     }
     source->options = *options;
-    source->lines.fd = -1;
-    source->walk = walk_new(&options->walk, err);
-    if (!source->walk) {
+    struct inputs_options inputs = {.walk = options->walk,
+                                    .raw = options->raw || options->ask_nothing,
+                                    .most_bytes = options->most_bytes,
+                                    .fetch = options->fetch,
+                                    .filter = options->ask_nothing ? NULL : options->filter,
+                                    .refuse_output =
+                                        options->refuse_output && !options->ask_nothing};
+    source->inputs = inputs_open(&inputs, err);
+    if (!source->inputs) {
         free(source);
         return NULL;
     }
@@ -54,7 +56,7 @@ void source_free(struct source *source)
     file_release(source->file);
     lines_deinit(&source->lines);
     bytes_deinit(&source->paragraph);
-    walk_free(source->walk);
+    inputs_close(source->inputs);
     free(source);
 }
 
@@ -78,78 +80,51 @@ static int give_up_for(struct source *source, const struct error *trouble, struc
     return give_up(source, trouble->os_errno ? strerror(trouble->os_errno) : trouble->text, err);
 }
 
-static bool is_output(int fd, const struct stat *st)
+/* Looks at the beginning of the open file and decides how it is read; takes its intake. -1 with
+ * [trouble]. */
+static int look(struct source *source, struct input *input, struct error *trouble)
 {
-    struct stat out;
-    return fd != STDIN_FILENO && S_ISREG(st->st_mode) && fstat(STDOUT_FILENO, &out) == 0 &&
-           out.st_dev == st->st_dev && out.st_ino == st->st_ino;
-}
-
-/* Reads all of a file that is not plain text and goes on with its text. */
-static int read_kind(struct source *source, const struct input_kind *kind, struct error *err)
-{
-    struct line whole;
-    struct bytes text = {0};
-    if (lines_rest(&source->lines, &whole, err) < 0 ||
-        kind->read(whole.text, whole.n_bytes, &text, err) < 0) {
-        bytes_deinit(&text);
+    const struct source_options *options = &source->options;
+    struct intake *intake = input->intake;
+    const char *head;
+    size_t n_head;
+    if (intake_peek(intake, INTAKE_HEAD_BYTES, &head, &n_head, trouble) < 0)
         return -1;
-    }
-    lines_replace(&source->lines, &text);
-    return 0;
-}
-
-/* Looks at the beginning of the open file and decides how it is read. */
-static int look(struct source *source, const char *path, struct error *err)
-{
-    struct error trouble = {0};
-    struct lines *lines = &source->lines;
-    if (lines_read_head(lines, &trouble) < 0)
-        return give_up_for(source, &trouble, err);
-
-    const char *head = lines->end > lines->start ? lines->buffer + lines->start : "";
-    size_t n_head = lines->end - lines->start;
-    size_t n_looked = n_head < LINES_HEAD_BYTES ? n_head : LINES_HEAD_BYTES;
-    if (!source->options.binary && !source->options.null_data && memchr(head, '\0', n_looked)) {
+    const struct input_kind *kind = options->raw ? NULL : kind_find(head, n_head, input->hint);
+    bool is_text = !kind || !kind->text || !kind->is_binary;
+    if (is_text && !options->binary && !options->null_data && memchr(head, '\0', n_head)) {
         source->file->is_binary = true;
         source->file_ended = true;
         return 0;
     }
-    const struct input_kind *kind = source->options.raw ? NULL : kind_find(head, n_looked, path);
-    if (!kind || read_kind(source, kind, &trouble) == 0)
-        return 0;
-    return give_up_for(source, &trouble, err);
+    input->intake = NULL;
+    if (kind && kind->text)
+        intake = kind->text(intake, options->most_bytes, trouble);
+    if (!intake)
+        return -1;
+    lines_init(&source->lines, intake, options->null_data ? '\0' : '\n', options->most_bytes);
+    return 0;
 }
 
-static int open_file(struct source *source, const struct walk_entry *entry, struct error *err)
+/* Takes the input's name. */
+static int open_file(struct source *source, struct input *input, struct error *err)
 {
     struct input_file *file = calloc(1, sizeof *file);
+    struct error trouble = {0};
     if (!file)
         return fail_memory(err, sizeof *file, "a file");
     file->n_refs = 1;
-    file->is_named = entry->named;
+    file->is_named = input->is_named;
+    file->name = input->name;
+    input->name = NULL;
     source->file = file;
     source->line = 0;
-    source->file_ended = false;
-    file->name = strdup(entry->is_stdin ? "(standard input)" : entry->path);
-    if (!file->name)
-        return fail_memory(err, sizeof *file, "a file's name");
-    if (entry->os_errno)
-        return give_up(source, strerror(entry->os_errno), err);
-
-    int fd = entry->is_stdin ? STDIN_FILENO : open(entry->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return give_up(source, strerror(errno), err);
-    lines_init(&source->lines, fd, source->options.null_data ? '\0' : '\n',
-               source->options.most_bytes);
-    if (source->options.ask_nothing) {
-        source->file_ended = true;
-        return 0;
-    }
-    if (source->options.refuse_output && is_output(fd, &st))
-        return give_up(source, "input file is also the output", err);
-    return look(source, entry->path, err);
+    source->file_ended = source->options.ask_nothing;
+    if (input->trouble)
+        return give_up(source, input->trouble, err);
+    if (!source->file_ended && look(source, input, &trouble) < 0)
+        return give_up_for(source, &trouble, err);
+    return 0;
 }
 
 static int make_item(struct source *source, struct item **out, struct error *err)
@@ -191,14 +166,6 @@ static int copy_document(struct source *source, const char *text, size_t n_bytes
     return make_document(source, copy, n_bytes, line, out, err);
 }
 
-static bool is_blank(const struct line *line)
-{
-    for (size_t i = 0; i < line->n_bytes; i++)
-        if (!strchr(" \t\r\f\v", line->text[i]) || line->text[i] == '\0')
-            return false;
-    return true;
-}
-
 /* A run of lines that are not blank. */
 static int next_paragraph(struct source *source, struct item **item, struct error *err)
 {
@@ -209,17 +176,14 @@ static int next_paragraph(struct source *source, struct item **item, struct erro
     source->first = source->line + 1;
     while ((status = lines_next(&source->lines, &line, err)) > 0) {
         source->line++;
-        if (is_blank(&line)) {
+        if (line_is_blank(line.text, line.n_bytes)) {
             if (begun)
                 break;
             source->first = source->line + 1;
             continue;
         }
         if (source->paragraph.n_bytes + line.n_bytes > source->options.most_bytes)
-            return fail(
-                err, ERROR_LIMIT,
-                "a paragraph of more than %.1f MiB, the most that this --memory leaves for one",
-                (double)source->options.most_bytes / (1 << 20));
+            return fail_too_large(err, source->options.most_bytes, "a paragraph");
         if ((begun && bytes_append(&source->paragraph, &source->lines.end_byte, 1, err) < 0) ||
             bytes_append(&source->paragraph, line.text, line.n_bytes, err) < 0)
             return -1;
@@ -274,7 +238,7 @@ static int skip_document(struct source *source, struct error *trouble)
         source->line += status != 0;
         if (status < 0 && lines_skip(&source->lines, trouble) < 0)
             return -1;
-        if (status == 0 || (status > 0 && is_blank(&line)))
+        if (status == 0 || (status > 0 && line_is_blank(line.text, line.n_bytes)))
             return 0;
     }
 }
@@ -305,11 +269,13 @@ static int make_end(struct source *source, struct item **item, struct error *err
 static int read_next(struct source *source, struct item **item, struct error *err)
 {
     if (!source->file) {
-        struct walk_entry entry;
-        int status = walk_next(source->walk, &entry, err);
+        struct input *input;
+        int status = inputs_next(source->inputs, &input, err);
         if (status <= 0)
             return status;
-        if (open_file(source, &entry, err) < 0)
+        status = open_file(source, input, err);
+        input_free(input);
+        if (status < 0)
             return -1;
     }
     while (!source->file_ended && !source->file->stop) {

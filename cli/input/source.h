@@ -4,6 +4,7 @@
  * Nothing is read ahead of the caller but one buffer. */
 
 #include "document.h"
+#include "fetch.h"
 #include "walk.h"
 
 struct source_options {
@@ -14,7 +15,9 @@ struct source_options {
     bool binary;        /* files with NUL bytes are read as text */
     bool raw;           /* every file is plain text */
     bool refuse_output; /* a file that is also standard output is trouble */
-    bool ask_nothing;   /* files end before their first document */
+    const char *filter; /* a shell command that every file goes through, NULL: none */
+    struct fetch_options fetch;
+    bool ask_nothing; /* files end before their first document */
 };
 
 struct source;

@@ -1,15 +1,22 @@
 #include "walk.h"
 
+#include "fetch.h"
+#include "lines.h"
+
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Names of a directory that are held at a time: a larger one is read again for the next names, so
  * that memory does not grow with it. */
 #define MOST_NAMES 8192
+
+#define MOST_OPERAND_BYTES (1 << 20) /* of a line of a list */
 
 /* One directory on the way down. */
 struct level {
@@ -24,6 +31,8 @@ struct level {
 struct walk {
     struct walk_options options;
     size_t next_operand;
+    struct lines list; /* of files_from */
+    bool list_is_open;
     struct level *level; /* NULL between operands */
     char *path;          /* of the current entry */
     size_t capacity;
@@ -64,6 +73,7 @@ void walk_free(struct walk *walk)
         level_free(walk->level);
         walk->level = parent;
     }
+    lines_deinit(&walk->list);
     free(walk->path);
     free(walk);
 }
@@ -222,6 +232,10 @@ static int visit(struct walk *walk, bool named, struct walk_entry *entry, struct
         entry->is_stdin = true;
         return 1;
     }
+    if (named && fetch_is_address(walk->path)) {
+        entry->is_address = true;
+        return 1;
+    }
     struct stat st;
     if ((named ? stat(walk->path, &st) : lstat(walk->path, &st)) < 0) {
         entry->os_errno = errno;
@@ -232,6 +246,44 @@ static int visit(struct walk *walk, bool named, struct walk_entry *entry, struct
     if (!named && !S_ISREG(st.st_mode))
         return 0;
     return is_wanted(walk, walk->path, named);
+}
+
+static int open_list(struct walk *walk, struct error *err)
+{
+    const char *path = walk->options.files_from;
+    bool is_stdin = strcmp(path, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(err, ERROR_IO, errno, "%s", path);
+    struct intake *intake = intake_open_fd(fd, err);
+    if (!intake)
+        return -1;
+    lines_init(&walk->list, intake, walk->options.null_names ? '\0' : '\n', MOST_OPERAND_BYTES);
+    walk->list_is_open = true;
+    return 0;
+}
+
+/* Makes the next operand the current path: 1; 0: no more; -1. */
+static int next_operand(struct walk *walk, struct error *err)
+{
+    if (walk->next_operand < walk->options.n_operands)
+        return set_path(walk, 0, walk->options.operands[walk->next_operand++], err) < 0 ? -1 : 1;
+    if (!walk->options.files_from)
+        return 0;
+    if (!walk->list_is_open && open_list(walk, err) < 0)
+        return -1;
+    struct line line = {0};
+    int status = 1;
+    while (status > 0 && line.n_bytes == 0)
+        status = lines_next(&walk->list, &line, err);
+    if (status < 0)
+        return fail_context(err, "%s", walk->options.files_from);
+    if (status == 0)
+        return 0;
+    char *name = strndup(line.text, line.n_bytes);
+    status = name ? set_path(walk, 0, name, err) : fail_memory(err, line.n_bytes, "a path");
+    free(name);
+    return status < 0 ? -1 : 1;
 }
 
 int walk_next(struct walk *walk, struct walk_entry *entry, struct error *err)
@@ -249,12 +301,11 @@ int walk_next(struct walk *walk, struct walk_entry *entry, struct error *err)
             level_free(level);
             continue;
         }
-        if (named && walk->next_operand == walk->options.n_operands)
-            return 0;
-        if (named ? set_path(walk, 0, walk->options.operands[walk->next_operand++], err) < 0
-                  : set_path(walk, level->path_bytes, level->names[level->next++], err) < 0)
-            return -1;
-        int status = visit(walk, named, entry, err);
+        int status = named ? next_operand(walk, err)
+                           : set_path(walk, level->path_bytes, level->names[level->next++], err);
+        if (status < 0 || (named && status == 0))
+            return status;
+        status = visit(walk, named, entry, err);
         if (status != 0)
             return status;
     }

@@ -159,6 +159,8 @@ void report_json(const struct report *report, struct out *out)
     out_key_text(out, "cpu", plan->cpu);
     out_key_text(out, "numerics", plan->numerics);
     out_key_text(out, "reader", plan->reader);
+    if (report->calibration)
+        out_key_text(out, "calibration", report->calibration);
     out_text(out, "}\n");
 }
 

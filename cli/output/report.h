@@ -13,6 +13,8 @@ struct report {
     uint64_t binary;       /* files that were skipped because of NUL bytes */
     uint64_t unreadable;   /* files that were missing or failed */
     uint64_t sampled_from; /* documents that --sample chose from, 0: no sampling */
+
+    const char *calibration; /* its method, NULL: none */
 };
 
 void report_screen(const struct report *report, struct out *out);

@@ -10,6 +10,7 @@
 
 struct verdict {
     struct trawl_answer answer;
+    double p_raw;  /* p_yes before it was calibrated */
     bool yes;      /* p_yes >= threshold */
     bool selected; /* yes, or no under -v; false after the file's last of -m NUM */
 };
@@ -41,6 +42,7 @@ struct sink *text_sink_new(const struct text_options *options, struct out *out,
 struct json_options {
     enum unit unit;
     bool no_text;
+    bool calibrated; /* show p_raw too */
     bool line_buffered;
     const struct trawl_question *questions; /* borrowed */
     int n_questions;

@@ -32,6 +32,8 @@ static int json_document(struct sink *sink, struct item *item, const struct verd
         out_format(out, ", \"line\": %" PRIu64, item->line);
     out_format(out, ", \"answer\": \"%s\", \"p_yes\": ", verdict->yes ? "yes" : "no");
     out_number(out, answer->p_yes);
+    if (json->options.calibrated)
+        out_key_number(out, "p_raw", verdict->p_raw);
     out_text(out, ", \"p_other\": ");
     out_number(out, answer->p_other);
     out_format(out, ", \"unsure\": %s, \"tokens\": %" PRIu32,
@@ -40,8 +42,7 @@ static int json_document(struct sink *sink, struct item *item, const struct verd
         out_format(out, ", \"windows\": %" PRIu32, answer->n_windows);
     if (answer->too_long)
         out_text(out, ", \"too_long\": true");
-    if (json->options.n_questions > 1 && answer->question >= 0 &&
-        answer->question < json->options.n_questions) {
+    if (answer->question >= 0 && answer->question < json->options.n_questions) {
         const char *question = json->options.questions[answer->question].text;
         out_text(out, ", ");
         print_text_key(out, "question", question, strlen(question));

@@ -4,7 +4,7 @@
 #include <strings.h>
 
 const struct table_format *const table_formats[] = {
-    &table_jsonl, &table_csv, &table_tsv, &table_markdown, NULL,
+    &table_jsonl, &table_csv, &table_tsv, &table_markdown, &table_html, &table_sqlite, NULL,
 };
 
 const struct table_format *table_format_by_name(const char *name)

@@ -79,6 +79,7 @@ const struct table_format *table_format_by_name(const char *name);
 const struct table_format *table_format_by_path(const char *path);
 const char *table_format_name(size_t i); /* NULL after the last */
 
-extern const struct table_format table_jsonl, table_csv, table_tsv, table_markdown;
+extern const struct table_format table_jsonl, table_csv, table_tsv, table_markdown, table_html,
+    table_sqlite;
 
 #endif

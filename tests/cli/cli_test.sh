@@ -68,7 +68,7 @@ all=(--threshold 0 "--model=$MODEL" --memory 256M)
 ask=(grep "${all[@]}")
 
 # ---- Help, manual, completions ----
-commands='grep ask jobs tokenize inspect score help completions version'
+commands='grep ask jobs read tokenize inspect score eval help completions version'
 for command in $commands; do
     ok "help of $command" run 0 "$command" --help
     ok "help $command" run 0 help "$command"
@@ -102,7 +102,7 @@ ok "bash completes commands" bash -c '. ./completion.bash; COMP_WORDS=(trawl to)
 ok "bash completes options" bash -c '. ./completion.bash; compopt() { :; }; COMP_WORDS=(trawl grep --thres); COMP_CWORD=2; _trawl; [ "${COMPREPLY[*]}" = --threshold= ]'
 ok "bash completes values" bash -c '. ./completion.bash; COMP_WORDS=(trawl grep --unit = par); COMP_CWORD=4; _trawl; [ "${COMPREPLY[*]}" = paragraph ]'
 # Every option of the help is known to the parser.
-for command in grep ask jobs tokenize inspect score; do
+for command in grep ask jobs read tokenize inspect score eval; do
     "$TRAWL" $command --help | grep -E '^ +-' | grep -oE -m1000 -- '--[a-z][a-z-]*' | sort -u | while read -r option; do
         "$TRAWL" $command "$option" 2>&1 </dev/null | grep -F 'there is no option' && echo "$option"
     done >unknown

@@ -1,0 +1,38 @@
+#ifndef JSON_READ_H
+#define JSON_READ_H
+/* JSON texts (RFC 8259) as trees, for what people and other programs write: labels, answers,
+ * calibrations. Everything lives in the caller's arena. */
+
+#include "base/arena.h"
+
+#include <stddef.h>
+
+enum json_kind {
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
+
+struct json {
+    enum json_kind kind;
+    const char *name; /* the key, in an object */
+    /* A string, decoded (NUL-terminated, NULs may be inside); a number, as it is written. A lone
+     * surrogate \udcXX is the byte XX, as out_json_text writes it; others become U+FFFD. */
+    const char *text;
+    size_t n_bytes;
+    double number;
+    const struct json *first, *next; /* what an array or object holds; its neighbour */
+};
+
+/* NULL with [err] saying at which byte. */
+const struct json *json_parse(struct arena *arena, const char *text, size_t n_bytes,
+                              struct error *err) MUST_CHECK;
+
+/* The last of that name in an object; NULL when there is none, or [json] is no object or NULL. */
+const struct json *json_member(const struct json *json, const char *name);
+
+#endif
