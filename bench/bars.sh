@@ -56,7 +56,7 @@ use() { make_model "$1${2:+-$2-layers}-$3.gguf" --shape "$1" ${2:+--layers "$2"}
 part_kernels() {
     local level out threads rows column target
     level=$("$programs/bench_machine" | field cpu)
-    out=$("$programs/bench_kernels" --level "$level" --seconds 0.1)
+    out=$("$programs/bench_kernels" --level "$level")
     for threads in 1 $(nproc); do
         bar "GEMM, packed, rows 512 and 2048, $threads threads" "lowest of K 2048 to 28672" ">=" "$(by_machine 90 80)" \
             "$(echo "$out" | awk -v t="$threads threads" '/GEMM int8/ { on = index($0, t) } /unpacking, weights/ { on = 0 } on && $1 == "K" { sub(/.*[A-Za-z] +/, ""); print $5; print $6 }' | lowest)" %
@@ -67,14 +67,14 @@ part_kernels() {
         case $1 in 16) column=4 ;; 32) column=5 ;; 64) column=6 ;; 128) column=7 ;; 512) column=8 ;; *) column=9 ;; esac
         local of_types
         of_types=$(echo "$out" | awk -v t="$(nproc) threads: unpacking" -v c=$column '/weights\/ns/ { on = index($0, t) } /GEMM/ && !/weights\/ns/ { on = 0 } on && $3 == "|" { print $c, $1 }')
-        bar "GEMM with unpacking, $1 rows" "$(echo "$of_types" | awk '{ printf "%s%s %s", NR > 1 ? "; " : "", $2, $1 }')" ">=" "$target" "$(echo "$of_types" | awk '{ print $1 }' | lowest)" %
+        bar "GEMM with unpacking, $1 rows" "$(echo "$of_types" | awk '{ printf "%s%s %s", (NR > 1 ? "; " : ""), $2, $1 }')" ">=" "$target" "$(echo "$of_types" | awk '{ print $1 }' | lowest)" %
     done
 }
 
 # One layer's attention over one document of 512 and 2,000 tokens, heads of 64 and 128, 1 to 8 query heads to a key head.
 part_attention() {
     bar "attention alone, of the f32 FMA peak" "lowest of heads of 64 and 128; 512 and 2000 tokens" ">=" 60 \
-        "$("$programs/bench_attention" --threads "$(nproc)" | awk '$5 >= 512 { print $7 }' | lowest)" %
+        "$("$programs/bench_attention" --threads "$(nproc)" | awk 'NR > 1 && $5 >= 512 { print $7 }' | lowest)" %
 }
 
 # All of the model in memory, documents of 512 tokens that share nothing, 2,048 rows to a sweep: sweeps after the first. What is neither products, unpacking, attention nor waiting for the disk is the rest.
@@ -87,7 +87,7 @@ part_runs() {
         for type in $types; do
             use $shape "$layers" "$type" || continue
             measure_peak
-            run "$model" --memory $all --rows 2048 --tokens 512 --prompts 12 || continue
+            run "$model" --memory $all --rows 2048 --tokens 512 --prompts 8 || continue
             share=$(calc "100 * $(value steady_ops_per_s) / $peak" %.1f)
             rest=$(calc "100 * ($(value seconds_compute) - $(value seconds_products) - $(value seconds_unpacking) - $(value seconds_attention)) / $(value seconds)" %.1f)
             detail+="${detail:+; }$type $share"

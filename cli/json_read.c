@@ -233,7 +233,7 @@ static struct json *take_value(struct parser *parser, int depth)
     return status < 0 ? NULL : json;
 }
 
-const struct json *json_parse(struct arena *arena, const char *text, size_t n_bytes,
+const struct json *json_read(struct arena *arena, const char *text, size_t n_bytes,
                               struct error *err)
 {
     struct parser parser = {arena, text, text, text + n_bytes, err};

@@ -29,7 +29,7 @@ struct json {
 };
 
 /* NULL with [err] saying at which byte. */
-const struct json *json_parse(struct arena *arena, const char *text, size_t n_bytes,
+const struct json *json_read(struct arena *arena, const char *text, size_t n_bytes,
                               struct error *err) MUST_CHECK;
 
 /* The last of that name in an object; NULL when there is none, or [json] is no object or NULL. */

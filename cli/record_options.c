@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-int record_options_take(struct record_options *options, const struct option_use *use,
-                        struct error *err)
+static int read_one(struct record_options *options, const struct option_use *use, struct error *err)
 {
     struct records_options *records = &options->records;
     uint64_t n_bytes;
@@ -54,23 +53,16 @@ int record_options_take(struct record_options *options, const struct option_use 
     }
 }
 
-int record_options_init(struct record_options *options, size_t n_globs, struct error *err)
-{
-    *options = (struct record_options){.stand_in = "-", .records.fetch.delay_s = 1};
-    options->globs = calloc(n_globs + 1, sizeof *options->globs);
-    if (!options->globs)
-        return fail_memory(err, n_globs * sizeof *options->globs, "options");
-    options->records.globs = options->globs;
-    return 0;
-}
-
 int record_options_read(struct record_options *options, const struct arguments *arguments,
                         size_t first, struct error *err)
 {
-    if (record_options_init(options, arguments->n_uses, err) < 0)
-        return -1;
+    *options = (struct record_options){.stand_in = "-", .records.fetch.delay_s = 1};
+    options->globs = calloc(arguments->n_uses + 1, sizeof *options->globs);
+    if (!options->globs)
+        return fail_memory(err, arguments->n_uses * sizeof *options->globs, "options");
+    options->records.globs = options->globs;
     for (size_t i = 0; i < arguments->n_uses; i++)
-        if (record_options_take(options, &arguments->uses[i], err) < 0)
+        if (read_one(options, &arguments->uses[i], err) < 0)
             return -1;
     struct records_options *records = &options->records;
     records->operands = arguments->operands + first;

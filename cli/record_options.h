@@ -12,14 +12,7 @@ struct record_options {
     const char *stand_in; /* the operand when none was given */
 };
 
-/* For a command with options of its own: room for n_globs patterns, then every option is taken, or
- * passed over when it is not of these. */
-int record_options_init(struct record_options *options, size_t n_globs,
-                        struct error *err) MUST_CHECK;
-int record_options_take(struct record_options *options, const struct option_use *use,
-                        struct error *err) MUST_CHECK;
-
-/* All at once. Operands are those of [arguments] from [first] on; without one, standard input. */
+/* Operands are those of [arguments] from [first] on; without one, standard input. */
 int record_options_read(struct record_options *options, const struct arguments *arguments,
                         size_t first, struct error *err) MUST_CHECK;
 void record_options_deinit(struct record_options *options);

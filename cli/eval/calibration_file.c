@@ -131,7 +131,7 @@ int calibrations_read(struct calibrations *calibrations, const char *path, struc
     int status = calibrations->path ? whole_read(path, &text, err)
                                     : fail_memory(err, strlen(path), "calibration");
     if (status == 0) {
-        const struct json *json = json_parse(&arena, text.data, text.n_bytes, err);
+        const struct json *json = json_read(&arena, text.data, text.n_bytes, err);
         status = json ? read_all(calibrations, json, err) : -1;
         if (status < 0)
             fail_context(err, "%s", path);

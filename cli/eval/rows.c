@@ -223,7 +223,7 @@ static int decode_base64(struct rows *rows, const struct json *json, struct row_
 static int take_object(struct rows *rows, struct error *err)
 {
     arena_deinit(&rows->arena);
-    const struct json *json = json_parse(&rows->arena, rows->text.data, rows->text.n_bytes, err);
+    const struct json *json = json_read(&rows->arena, rows->text.data, rows->text.n_bytes, err);
     if (json && json->kind != JSON_OBJECT)
         fail(err, ERROR_FORMAT, "one JSON object per line is wanted");
     if (!json || json->kind != JSON_OBJECT)

@@ -8,7 +8,7 @@
 
 static const struct json *parse(struct arena *arena, const char *text, struct error *err)
 {
-    return json_parse(arena, text, strlen(text), err);
+    return json_read(arena, text, strlen(text), err);
 }
 
 TEST(values)
@@ -118,7 +118,7 @@ TEST(damaged_texts)
             text[rng_below(&rng, n)] = rng_below(&rng, 3) ? "\\\"u{}[],:0e-"[rng_below(&rng, 12)]
                                                           : (char)rng_below(&rng, 256);
         char *exact = realloc(text, n > 0 ? n : 1);
-        CHECK(json_parse(&arena, exact, n, &err) || err.text[0]);
+        CHECK(json_read(&arena, exact, n, &err) || err.text[0]);
         arena_deinit(&arena);
         free(exact);
     }
