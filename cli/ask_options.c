@@ -176,13 +176,18 @@ static int exclude_output(struct ask_options *options, struct error *err)
 {
     const char *const paths[] = {options->output, options->job};
     struct record_options *input = &options->input;
+    struct glob_rule *globs =
+        realloc(input->globs, (input->records.n_globs + 2) * sizeof *input->globs);
+    if (!globs)
+        return fail_memory(err, input->records.n_globs * sizeof *globs, "options");
+    input->records.globs = input->globs = globs;
     for (int i = 0; i < 2; i++) {
         if (!paths[i])
             continue;
         options->output_patterns[i] = pattern_of(paths[i], i == 1, err);
         if (!options->output_patterns[i])
             return -1;
-        input->globs[input->records.n_globs++] =
+        globs[input->records.n_globs++] =
             (struct glob_rule){.pattern = options->output_patterns[i]};
     }
     return 0;
@@ -220,13 +225,11 @@ int ask_options_read(struct ask_options *options, const struct arguments *argume
     struct given given = {0};
     *options = (struct ask_options){.show_progress = isatty(STDERR_FILENO),
                                     .checkpoint_ns = CHECKPOINT_NS};
-    if (record_options_init(&options->input, arguments->n_uses + 2, err) < 0)
-        return -1;
     for (size_t i = 0; i < arguments->n_uses; i++)
-        if (read_one(options, &given, &arguments->uses[i], err) < 0 ||
-            record_options_take(&options->input, &arguments->uses[i], err) < 0)
+        if (read_one(options, &given, &arguments->uses[i], err) < 0)
             return -1;
-    if (run_options_read(&options->ask.run, arguments, err) < 0 ||
+    if (record_options_read(&options->input, arguments, 0, err) < 0 ||
+        run_options_read(&options->ask.run, arguments, err) < 0 ||
         read_questions(options, &given, err) < 0 || choose_output(options, &given, err) < 0 ||
         exclude_output(options, err) < 0)
         return -1;
@@ -235,16 +238,8 @@ int ask_options_read(struct ask_options *options, const struct arguments *argume
     options->ask.system_text = options->sheet.system_text;
     options->ask.threshold = 0.5;
     options->ask.run.dry_run = options->dry_run;
-    struct records_options *records = &options->input.records;
-    records->operands = arguments->operands;
-    records->n_operands = arguments->n_operands;
-    if (records->n_operands > 0 || records->files_from)
-        return 0;
-    if (given.questions)
-        return read_prompts(options, err);
-    records->operands = &options->input.stand_in;
-    records->n_operands = 1;
-    return 0;
+    bool has_input = arguments->n_operands > 0 || options->input.records.files_from;
+    return !has_input && given.questions ? read_prompts(options, err) : 0;
 }
 
 void ask_options_deinit(struct ask_options *options)
