@@ -310,6 +310,16 @@ static void fold(struct ask *ask, struct pending *pending, uint32_t question, ui
                    &pending->questions[question].window, distribution);
 }
 
+/* Whether a remembered answer has already decided that the question is not to be asked. */
+static bool is_decided_against(const struct ask *ask, const struct pending *pending,
+                               uint32_t question)
+{
+    const struct trawl_condition *condition = ask->options->questions[question].ask_if;
+    return condition && pending->answer.n_windows == 1 &&
+           pending->cells[condition->question].state == TRAWL_CELL_ANSWERED &&
+           !condition_holds(pending, condition);
+}
+
 /* Makes the prompt of the cursor's window and question. 1: it is to be run; 0: there is none to
  * run; -1. */
 static int make_prompt(struct ask *ask, struct error *err)
@@ -318,6 +328,10 @@ static int make_prompt(struct ask *ask, struct error *err)
     const struct asked_question *asked = &ask->questions.list[ask->question];
     if (pending->questions[ask->question].state != ASK_NOW)
         return 0;
+    if (is_decided_against(ask, pending, ask->question)) {
+        pending->n_left--;
+        return 0;
+    }
     token_list_clear(&ask->prompt);
     int rc = prompt_maker_tokens(&ask->maker, ask->window, ask->question, &ask->prompt, err);
     if (rc < 0)

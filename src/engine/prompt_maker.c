@@ -190,7 +190,8 @@ static int render(struct prompt_maker *maker, const char *reply, struct error *e
         {MESSAGE_ASSISTANT, reply, reply ? strlen(reply) : 0},
     };
     rendered_clear(&maker->rendered);
-    if (template_render(maker->template, messages, reply ? 3 : 2, !reply, &maker->rendered, err) < 0)
+    if (template_render(maker->template, messages, reply ? 3 : 2, !reply, &maker->rendered, err) <
+        0)
         return -1;
     maker->rendered.bos |= maker->bos;
     return 0;

@@ -288,13 +288,13 @@ TEST(a_template_names_the_models_own_tokens)
     struct asked *asked = asked_new(model);
     struct error err = {0};
     struct bytes prompt = {0};
-    struct trawl_document document = {.text = "A page.", .n_bytes = 7};
-    CHECK_INT(trawl_prompt_text(model, &asked->options, &document, 0, &prompt, &err), 0);
+    struct trawl_document page = {.text = "A page.", .n_bytes = 7};
+    CHECK_INT(trawl_prompt_text(model, &asked->options, &page, 0, &prompt, &err), 0);
     CHECK_INT(strncmp(prompt.data, "<|endoftext|><|system|>\n", 24), 0);
     CHECK_CONTAINS(prompt.data, "Is it about the sea?<|im_end|>\n<|assistant|>\n");
     bytes_clear(&prompt);
     asked->options.template_name = "zephyr"; /* named: nothing is taken from the file's */
-    CHECK_INT(trawl_prompt_text(model, &asked->options, &document, 0, &prompt, &err), 0);
+    CHECK_INT(trawl_prompt_text(model, &asked->options, &page, 0, &prompt, &err), 0);
     CHECK_INT(strncmp(prompt.data, "<|system|>\n", 11), 0);
     bytes_deinit(&prompt);
     free(asked);
