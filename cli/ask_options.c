@@ -3,6 +3,8 @@
 #include "base/bytes.h"
 #include "run_options.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +81,9 @@ static int read_one(struct ask_options *options, struct given *given, const stru
     case OPTION_OUTPUT:
         options->output = strcmp(use->value, "-") == 0 ? NULL : use->value;
         return 0;
+    case OPTION_CALIBRATION:
+        calibrations_deinit(&options->calibrations);
+        return calibrations_read(&options->calibrations, use->value, err);
     case OPTION_FORMAT:
         return value_name(use, &given->format, err);
     case OPTION_JOB:
@@ -139,6 +144,36 @@ static int read_questions(struct ask_options *options, const struct given *given
     return given->questions ? sheet_read_lines(&options->sheet, given->questions, err) : 0;
 }
 
+/* Questions of the sheet that --calibration knows; the others stay as they are. */
+static int calibrate(struct ask_options *options, struct error *err)
+{
+    struct sheet *sheet = &options->sheet;
+    size_t n_found = 0;
+    if (!options->calibrations.path)
+        return 0;
+    options->calibrated = calloc(sheet->n_questions, sizeof *options->calibrated);
+    if (!options->calibrated)
+        return fail_memory(err, sheet->n_questions * sizeof *options->calibrated, "options");
+    fail(err, ERROR_USAGE, "--calibration: there is no yes/no question");
+    for (size_t i = 0; i < sheet->n_questions; i++) {
+        struct trawl_question *question = &sheet->questions[i];
+        const struct calibrated_question *found =
+            question->kind == TRAWL_YES_NO
+                ? calibrations_find(&options->calibrations, sheet->names[i], question->text, err)
+                : NULL;
+        options->calibrated[i].threshold = question->threshold;
+        if (!found)
+            continue;
+        double wanted = question->threshold > 0 ? question->threshold : 0.5;
+        options->calibrated[i].calibration = &found->calibration;
+        question->threshold = fmax(calibration_threshold(&found->calibration, wanted), DBL_MIN);
+        n_found++;
+    }
+    if (n_found > 0)
+        *err = (struct error){0};
+    return n_found > 0 ? 0 : -1;
+}
+
 static int read_prompts(struct ask_options *options, struct error *err)
 {
     static const struct trawl_question as_it_is = {.text = ""};
@@ -171,7 +206,7 @@ static char *pattern_of(const char *path, bool star, struct error *err)
     return pattern;
 }
 
-/* What this run writes is no input of it. */
+/* What this run writes is no input of it; a database has files beside it. */
 static int exclude_output(struct ask_options *options, struct error *err)
 {
     const char *const paths[] = {options->output, options->job};
@@ -184,7 +219,8 @@ static int exclude_output(struct ask_options *options, struct error *err)
     for (int i = 0; i < 2; i++) {
         if (!paths[i])
             continue;
-        options->output_patterns[i] = pattern_of(paths[i], i == 1, err);
+        options->output_patterns[i] =
+            pattern_of(paths[i], i == 1 || options->format->needs_path, err);
         if (!options->output_patterns[i])
             return -1;
         globs[input->records.n_globs++] =
@@ -230,8 +266,8 @@ int ask_options_read(struct ask_options *options, const struct arguments *argume
             return -1;
     if (record_options_read(&options->input, arguments, 0, err) < 0 ||
         run_options_read(&options->ask.run, arguments, err) < 0 ||
-        read_questions(options, &given, err) < 0 || choose_output(options, &given, err) < 0 ||
-        exclude_output(options, err) < 0)
+        read_questions(options, &given, err) < 0 || calibrate(options, err) < 0 ||
+        choose_output(options, &given, err) < 0 || exclude_output(options, err) < 0)
         return -1;
     options->ask.questions = options->sheet.questions;
     options->ask.n_questions = (int)options->sheet.n_questions;
@@ -246,6 +282,8 @@ void ask_options_deinit(struct ask_options *options)
 {
     sheet_deinit(&options->sheet);
     record_options_deinit(&options->input);
+    calibrations_deinit(&options->calibrations);
+    free(options->calibrated);
     free(options->output_patterns[0]);
     free(options->output_patterns[1]);
     free(options->job);

@@ -3,6 +3,7 @@
 /* The options of `trawl ask`, read, defaulted and checked against each other. */
 
 #include "arguments.h"
+#include "eval/calibration_file.h"
 #include "output/table.h"
 #include "record_options.h"
 #include "sheet/sheet.h"
@@ -11,6 +12,14 @@ struct ask_options {
     struct trawl_ask_options ask; /* questions are those of [sheet], or the one of [prompts] */
     struct sheet sheet;
     bool prompts; /* no input: the sheet's questions are the documents, each its own prompt */
+    struct calibrations calibrations; /* of --calibration */
+    /* [sheet.n_questions], NULL without --calibration. The sheet's thresholds then are the p_yes
+     * that its thresholds mean, so that the engine's conditions hold where the table's answers say
+     * so. */
+    struct ask_calibration {
+        const struct calibration *calibration; /* NULL: p_yes is as it comes */
+        double threshold;                      /* as the sheet has it; 0: 0.5 */
+    } * calibrated;                            /* owned */
     struct record_options input;
     char *output_patterns[2]; /* owned: names that belong to the output are not input */
     const struct table_format *format;

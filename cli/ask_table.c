@@ -99,13 +99,15 @@ static int add_question(struct ask_table *table, const struct trawl_question *qu
 {
     static const char *const kinds[] = {"yes_no", "choice", "score"};
     struct table_question *described = &table->questions[index];
+    double threshold = table->options->calibrated ? table->options->calibrated[index].threshold
+                                                  : question->threshold;
     *described = (struct table_question){
         .name = name,
         .text = question->text,
         .kind = kinds[question->kind],
         .labels = question->labels,
         .n_labels = (size_t)trawl_question_labels(question),
-        .threshold = question->threshold > 0 ? question->threshold : 0.5,
+        .threshold = threshold > 0 ? threshold : 0.5,
     };
     if (question->kind == TRAWL_SCORE && !(described->labels = scale_labels(table, question, err)))
         return -1;
@@ -235,7 +237,10 @@ static int fill_answer(struct ask_table *table, size_t column, const struct traw
     if (shown->role == COLUMN_ANSWER) {
         *out = answer_cell(question, cell);
     } else if (shown->role == COLUMN_PROBABILITY) {
-        *out = number_cell(cell->p);
+        const struct calibration *calibration =
+            table->options->calibrated ? table->options->calibrated[shown->question].calibration
+                                       : NULL;
+        *out = number_cell(calibration ? calibration_apply(calibration, cell->p) : cell->p);
     } else {
         size_t from = table->distributions.n_bytes;
         if (append_distribution(table, &table->questions[shown->question], cell, err) < 0)

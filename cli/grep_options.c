@@ -274,18 +274,22 @@ static int check_together(struct grep_options *options, struct error *err)
     return 0;
 }
 
-/* Which answer is surest must be known before it is calibrated, and every question has its own
- * calibration: with several they cannot be told apart afterwards. */
-static int choose_calibration(struct grep_options *options, struct error *err)
+static int choose_calibrations(struct grep_options *options, struct error *err)
 {
     if (!options->calibrations.path)
         return 0;
-    if (options->ask.n_questions > 1)
-        return fail(err, ERROR_USAGE, "--calibration goes with one question only");
-    const struct calibrated_question *question =
-        calibrations_find(&options->calibrations, NULL, options->questions[0].text, err);
-    options->calibration = question ? &question->calibration : NULL;
-    return question ? 0 : -1;
+    size_t n = (size_t)options->ask.n_questions;
+    options->calibrated = calloc(n, sizeof *options->calibrated);
+    if (!options->calibrated)
+        return fail_memory(err, n * sizeof *options->calibrated, "options");
+    for (size_t i = 0; i < n; i++) {
+        const struct calibrated_question *question =
+            calibrations_find(&options->calibrations, NULL, options->questions[i].text, err);
+        if (!question)
+            return -1;
+        options->calibrated[i] = &question->calibration;
+    }
+    return 0;
 }
 
 int grep_options_read(struct grep_options *options, const struct arguments *arguments,
@@ -332,7 +336,7 @@ int grep_options_read(struct grep_options *options, const struct arguments *argu
     options->ask.threshold = options->threshold;
     options->ask.run.dry_run = options->dry_run;
     options->show_progress = options->show_progress && !options->quiet;
-    return choose_calibration(options, err) < 0 ? -1 : check_together(options, err);
+    return choose_calibrations(options, err) < 0 ? -1 : check_together(options, err);
 }
 
 void grep_options_deinit(struct grep_options *options)
@@ -340,5 +344,6 @@ void grep_options_deinit(struct grep_options *options)
     free(options->questions);
     free(options->globs);
     calibrations_deinit(&options->calibrations);
+    free(options->calibrated);
     *options = (struct grep_options){0};
 }

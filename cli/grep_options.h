@@ -21,7 +21,7 @@ struct grep_options {
     uint64_t n_top, n_sample, seed; /* 0: not given */
     double threshold;
     struct calibrations calibrations;      /* of --calibration */
-    const struct calibration *calibration; /* the question's; NULL: p_yes is as it comes */
+    const struct calibration **calibrated; /* of each question, owned; NULL: p_yes is as it comes */
     bool invert, no_messages, quiet;
     bool json, no_text, line_buffered;
     bool any_score; /* --top without --threshold: how high does not matter */

@@ -21,7 +21,7 @@ static struct sink *make_sink(struct grep_run *run, struct error *err)
     text.holding = &run->kept;
     struct json_options json = {.unit = options->text.unit,
                                 .no_text = options->no_text,
-                                .calibrated = options->calibration != NULL,
+                                .calibrated = options->calibrated != NULL,
                                 .line_buffered = options->line_buffered,
                                 .questions = options->ask.questions,
                                 .n_questions = options->ask.n_questions};
@@ -174,14 +174,29 @@ static int next_document(void *context, struct trawl_document *document, struct 
     return 0;
 }
 
-/* What the answer means by --calibration. The engine's counts know nothing of it. */
-static struct trawl_answer calibrate(struct grep_run *run, const struct trawl_answer *answer)
+/* What the answer means by --calibration: the surest of the calibrated ones. The engine's counts
+ * know nothing of it. *p_raw is what that p_yes was. */
+static struct trawl_answer calibrate(struct grep_run *run, const struct trawl_answer *answer,
+                                     double *p_raw)
 {
-    const struct calibration *calibration = run->options->calibration;
+    const struct grep_options *options = run->options;
     struct trawl_answer meant = *answer;
-    if (calibration && !answer->blank && !answer->too_long)
-        meant.p_yes = calibration_apply(calibration, answer->p_yes);
-    run->n_yes += !answer->too_long && meant.p_yes >= run->options->threshold;
+    *p_raw = answer->p_yes;
+    bool first = true;
+    for (int q = 0; options->calibrated && q < options->ask.n_questions; q++) {
+        const struct trawl_cell *cell = &answer->cells[q];
+        if (cell->state != TRAWL_CELL_ANSWERED)
+            continue;
+        double p = calibration_apply(options->calibrated[q], cell->p);
+        if (!first && p <= meant.p_yes)
+            continue;
+        first = false;
+        *p_raw = cell->p;
+        meant.p_yes = p;
+        meant.p_other = cell->p_other;
+        meant.question = q;
+    }
+    run->n_yes += !answer->too_long && meant.p_yes >= options->threshold;
     return meant;
 }
 
@@ -233,9 +248,10 @@ static int take_answer(void *context, const struct trawl_answer *answer, struct 
         progress_clear(&run->progress);
 
     bool unwanted = item->file->stop;
-    struct trawl_answer meant = calibrate(run, answer);
+    double p_raw;
+    struct trawl_answer meant = calibrate(run, answer, &p_raw);
     struct verdict verdict = unwanted ? (struct verdict){0} : judge(run, item, &meant);
-    verdict.p_raw = answer->p_yes;
+    verdict.p_raw = p_raw;
     if (unwanted || !run->sink) {
         item_free(item);
     } else if (run->sink->document(run->sink, item, &verdict, err) < 0) {
@@ -269,8 +285,8 @@ int grep_run_all(struct grep_run *run, const struct trawl_model *model, struct e
     int status = trawl_ask(model, &run->options->ask, &callbacks, &run->report.stats, err);
     progress_clear(&run->progress);
     return_lent(run);
-    if (run->options->calibration) {
-        run->report.calibration = calibration_method_name(run->options->calibration->method);
+    if (run->options->calibrated) {
+        run->report.calibration = calibration_method_name(run->options->calibrated[0]->method);
         run->report.stats.no += run->report.stats.yes - run->n_yes;
         run->report.stats.yes = run->n_yes;
     }

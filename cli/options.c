@@ -230,7 +230,7 @@ const struct option_row OPTIONS[] = {
     {OPTION_WHERE, EVAL, GROUP_INPUT, 0, "where", "NAME", NULL, NULL,
      "judge other questions only on documents labelled yes for NAME"},
 
-    {OPTION_CALIBRATION, GREP | EVAL, GROUP_SELECT, 0, "calibration", "FILE", NULL, NULL,
+    {OPTION_CALIBRATION, GREP | ASK | EVAL, GROUP_SELECT, 0, "calibration", "FILE", NULL, NULL,
      "turn p_yes into the probability that FILE, made by `trawl eval --fit`, says it means"},
     {OPTION_THRESHOLD, EVAL, GROUP_SELECT, 't', "threshold", "P", NULL, NULL,
      "an answer is yes when p_yes is at least P (default 0.5)"},

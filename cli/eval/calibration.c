@@ -193,6 +193,25 @@ double calibration_apply(const struct calibration *calibration, double p)
     return sigmoid(calibration->slope * logit(p) + calibration->intercept);
 }
 
+/* By halving, until there is no number between: what apply says is then kept to the last bit. */
+double calibration_threshold(const struct calibration *calibration, double wanted)
+{
+    double below = 0, reaches = 1;
+    if (calibration_apply(calibration, below) >= wanted)
+        return below;
+    if (!(calibration_apply(calibration, reaches) >= wanted))
+        return 2;
+    for (;;) {
+        double middle = below + (reaches - below) / 2;
+        if (middle <= below || middle >= reaches)
+            return reaches;
+        if (calibration_apply(calibration, middle) >= wanted)
+            reaches = middle;
+        else
+            below = middle;
+    }
+}
+
 void calibration_deinit(struct calibration *calibration)
 {
     free(calibration->x);

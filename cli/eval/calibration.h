@@ -32,6 +32,9 @@ int calibration_fit(struct calibration *calibration, enum calibration_method met
 
 double calibration_apply(const struct calibration *calibration, double p);
 
+/* The lowest p that is calibrated to [wanted] or more; 2 where none is. */
+double calibration_threshold(const struct calibration *calibration, double wanted);
+
 void calibration_deinit(struct calibration *calibration);
 
 #endif

@@ -258,8 +258,51 @@ def test_grep():
     ok("all 40", even.get("n") == 40 and even.get("question") == "Is it even?", even)
     done = run(*grep[:-2], "Is it odd?", "documents", "--calibration", "even.json")
     ok("another question is refused", done.returncode == 2 and "there is one for: even" in done.stderr, done.stderr)
-    done = run("grep", "--model=" + MODEL, "-e", "Is it even?", "-e", "Is it odd?", "documents", "--calibration", "even.json")
-    ok("several are refused", done.returncode == 2 and "one question only" in done.stderr, done.stderr)
+    several = ("grep", "--model=" + MODEL, "--memory", "256M", "--json", "-e", "Is it even?", "-e", "Is it odd?", "documents")
+    odd = dict(calibration, name="odd", question="Is it odd?", slope=1.5, intercept=-0.5)
+    write("both.json", json.dumps({"trawl_calibration": 1, "questions": [odd, calibration]}))
+    alone = [[json.loads(line) for line in run(*grep[:-2], question, "documents", "--calibration", "both.json").stdout.splitlines()]
+             for question in ("Is it even?", "Is it odd?")]
+    surest = [json.loads(line) for line in run(*several, "--calibration", "both.json").stdout.splitlines()]
+    ok("the surest of several is calibrated first", len(surest) == 41 and all(
+        (o["p_yes"], o["p_raw"], o["question"]) == max((a["p_yes"], a["p_raw"], a["question"]) for a in pair)
+        for o, pair in zip(surest[:40], zip(*alone))), surest[:2])
+    done = run(*several, "--calibration", "even.json")
+    ok("all of them must be known", done.returncode == 2 and "there is one for: even" in done.stderr, done.stderr)
+    test_ask(calibration, expected)
+
+
+def test_ask(calibration, expected):
+    write("sheet.toml", 'name = "s"\n[[question]]\nname = "even"\ntext = "Is it even?"\nthreshold = 0.75\n'
+                        '[[question]]\nname = "size"\ntext = "How large?"\nkind = "choice"\nlabels = ["small", "large"]\nask_if = "even"\n'
+                        '[[question]]\nname = "odd"\ntext = "Is it odd?"\n')
+    os.makedirs("some", exist_ok=True)
+    for i in range(12):
+        write(f"some/{i:02}.txt", f"line {i * 7919}\n")
+    ask = ("ask", "--model=" + MODEL, "--memory", "256M", "--sheet", "sheet.toml", "some")
+
+    def rows(*more):
+        done = run(*ask, *more)
+        ok("ask " + " ".join(more), done.returncode == 0, done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    plain = rows()
+    p = sorted(expected(o["even_p"]) for o in plain)
+    write("sheet.toml", open("sheet.toml").read().replace("0.75", repr((p[5] + p[6]) / 2)))
+    meant = rows("--calibration", "even.json")
+    ok("ask calibrates", all(math.isclose(o["even_p"], expected(r["even_p"]), rel_tol=1e-6) for o, r in zip(meant, plain)), meant[:2])
+    ok("what has no calibration stays", [o["odd_p"] for o in meant] == [o["odd_p"] for o in plain])
+    ok("conditions follow it", all((o["size"] not in (None, "")) == (o["even_p"] >= (p[5] + p[6]) / 2) for o in meant), meant)
+    ok("on both sides", {o["size"] in (None, "") for o in meant} == {True, False}, meant)
+    for name, begins in (("r.html", b"<!DOCTYPE html>"), ("r.sqlite", b"SQLite format 3")):
+        done = run(*ask, "-o", name)
+        ok(f"ask -o {name}", done.returncode == 0 and open(name, "rb").read().startswith(begins), done.stderr)
+        before = open(name, "rb").read()
+        os.remove(name)
+        ok(f"{name} once more, from the job", run(*ask, "-o", name).returncode == 0 and open(name, "rb").read() == before)
+    write("bad.json", json.dumps({"trawl_calibration": 1, "questions": [dict(calibration, name="z", question="z")]}))
+    done = run(*ask, "--calibration", "bad.json")
+    ok("a calibration of nothing that is asked", done.returncode == 2 and "there is one for: z" in done.stderr, done.stderr)
 
 
 def main():

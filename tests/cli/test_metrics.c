@@ -165,6 +165,35 @@ TEST(isotonic_is_scikit_learns)
     }
 }
 
+TEST(a_threshold_means_the_same_before)
+{
+    static const double wanted[] = {0, 1e-9, 0.1, 0.5, 0.8, 0.999, 1, 1.5};
+    struct rng rng = rng_make(check_seed());
+    for (size_t i = 0; i < N_CASES * 2; i++) {
+        const struct eval_case *c = &EVAL_CASES[i / 2];
+        struct scored items[40];
+        struct calibration calibration;
+        struct error err = {0};
+        take_items(c, items);
+        metrics_sort(items, c->n);
+        if (calibration_fit(&calibration, (enum calibration_method)(i % 2), items, c->n, &err) < 0)
+            continue;
+        for (size_t w = 0; w < sizeof wanted / sizeof wanted[0]; w++) {
+            double threshold = calibration_threshold(&calibration, wanted[w]);
+            check_case("%s, %g", c->name, wanted[w]);
+            for (int k = 0; k < 200; k++) {
+                double p = k < 3 ? k / 2.0 : (double)rng_unit(&rng);
+                CHECK((p >= threshold) == (calibration_apply(&calibration, p) >= wanted[w]));
+            }
+            if (threshold > 0 && threshold <= 1) {
+                CHECK(calibration_apply(&calibration, threshold) >= wanted[w]);
+                CHECK(calibration_apply(&calibration, nextafter(threshold, 0)) < wanted[w]);
+            }
+        }
+        calibration_deinit(&calibration);
+    }
+}
+
 int main(int argc, char **argv)
 {
     return check_main(argc, argv);
