@@ -84,6 +84,8 @@ static int read_one(struct ask_options *options, struct given *given, const stru
     case OPTION_CALIBRATION:
         calibrations_deinit(&options->calibrations);
         return calibrations_read(&options->calibrations, use->value, err);
+    case OPTION_REVIEW:
+        return labels_read(&options->review, use->value, err);
     case OPTION_FORMAT:
         return value_name(use, &given->format, err);
     case OPTION_JOB:
@@ -267,7 +269,8 @@ int ask_options_read(struct ask_options *options, const struct arguments *argume
     if (record_options_read(&options->input, arguments, 0, err) < 0 ||
         run_options_read(&options->ask.run, arguments, err) < 0 ||
         read_questions(options, &given, err) < 0 || calibrate(options, err) < 0 ||
-        choose_output(options, &given, err) < 0 || exclude_output(options, err) < 0)
+        labels_index(&options->review, err) < 0 || choose_output(options, &given, err) < 0 ||
+        exclude_output(options, err) < 0)
         return -1;
     options->ask.questions = options->sheet.questions;
     options->ask.n_questions = (int)options->sheet.n_questions;
@@ -283,6 +286,7 @@ void ask_options_deinit(struct ask_options *options)
     sheet_deinit(&options->sheet);
     record_options_deinit(&options->input);
     calibrations_deinit(&options->calibrations);
+    labels_deinit(&options->review);
     free(options->calibrated);
     free(options->output_patterns[0]);
     free(options->output_patterns[1]);

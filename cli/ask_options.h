@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "eval/calibration_file.h"
+#include "eval/labels.h"
 #include "output/table.h"
 #include "record_options.h"
 #include "sheet/sheet.h"
@@ -20,6 +21,7 @@ struct ask_options {
         const struct calibration *calibration; /* NULL: p_yes is as it comes */
         double threshold;                      /* as the sheet has it; 0: 0.5 */
     } * calibrated;                            /* owned */
+    struct labels review;                      /* of --review */
     struct record_options input;
     char *output_patterns[2]; /* owned: names that belong to the output are not input */
     const struct table_format *format;

@@ -114,10 +114,15 @@ static int add_question(struct ask_table *table, const struct trawl_question *qu
     if (add_column(table, name, COLUMN_ANSWER, index, err) < 0 ||
         add_column(table, join(table, name, "_p", err), COLUMN_PROBABILITY, index, err) < 0)
         return -1;
-    return question->kind == TRAWL_SCORE
-               ? add_column(table, join(table, name, "_distribution", err), COLUMN_DISTRIBUTION,
-                            index, err)
-               : 0;
+    if (question->kind == TRAWL_SCORE && add_column(table, join(table, name, "_distribution", err),
+                                                    COLUMN_DISTRIBUTION, index, err) < 0)
+        return -1;
+    const struct labels *review = &table->options->review;
+    size_t reviewed = labels_question(review, name);
+    if (reviewed == review->n_questions)
+        return 0;
+    table->reviewed[table->n_columns] = 1 + reviewed;
+    return add_column(table, join(table, name, "_label", err), COLUMN_FIELD, index, err);
 }
 
 static int make_columns(struct ask_table *table, const struct record *first, struct error *err)
@@ -126,12 +131,13 @@ static int make_columns(struct ask_table *table, const struct record *first, str
     size_t n_questions = (size_t)options->ask.n_questions, n_fields = first ? first->n_fields : 0;
     for (const char *c = options->fields; c && *c; c++)
         n_fields += 1 + (*c == ',');
-    size_t n = 2 + n_fields + 3 * n_questions;
+    size_t n = 2 + n_fields + 4 * n_questions;
     table->columns = calloc(n, sizeof *table->columns);
     table->fields = calloc(n, sizeof *table->fields);
+    table->reviewed = calloc(n, sizeof *table->reviewed);
     table->cells = calloc(n, sizeof *table->cells);
     table->questions = calloc(n_questions, sizeof *table->questions);
-    if (!table->columns || !table->fields || !table->cells || !table->questions)
+    if (!table->columns || !table->fields || !table->reviewed || !table->cells || !table->questions)
         return fail_memory(err, n * sizeof *table->columns, "columns");
     if (add_column(table, "id", COLUMN_ID, -1, err) < 0 || add_fields(table, first, err) < 0 ||
         (options->format->wants_text && add_column(table, "text", COLUMN_TEXT, -1, err) < 0))
@@ -168,6 +174,7 @@ void ask_table_close(struct ask_table *table)
         table->options->format->close(table->table);
     free(table->columns);
     free(table->fields);
+    free(table->reviewed);
     free(table->cells);
     free(table->questions);
     bytes_deinit(&table->distributions);
@@ -251,11 +258,27 @@ static int fill_answer(struct ask_table *table, size_t column, const struct traw
     return 0;
 }
 
+/* What a person said: of a yes/no question yes, no or unsure. */
+static struct table_cell label_cell(const struct ask_table *table, const struct record *record,
+                                    size_t column)
+{
+    static const char *const words[] = {"unsure", "no", "yes"};
+    const struct label *label =
+        labels_find(&table->options->review, record->id, table->reviewed[column] - 1);
+    const char *text = label ? label->text : "";
+    enum truth truth;
+    struct error ignored = {0};
+    if (*text && table->questions[table->columns[column].question].n_labels == 0 &&
+        label_truth(label, &truth, &ignored) == 0)
+        text = words[truth];
+    return *text ? text_cell(text, strlen(text)) : (struct table_cell){.kind = CELL_EMPTY};
+}
+
 static void note_left_out(struct ask_table *table, const struct record *record)
 {
     size_t n_known = 0;
     for (size_t i = 0; i < table->n_columns && !table->options->fields; i++)
-        n_known += table->columns[i].role == COLUMN_FIELD && table->cells[i].kind != CELL_EMPTY;
+        n_known += table->fields[i] && table->cells[i].kind != CELL_EMPTY;
     if (table->options->fields || n_known >= record->n_fields)
         return;
     for (size_t f = 0; f < record->n_fields && !*table->left_out; f++) {
@@ -279,7 +302,8 @@ int ask_table_row(struct ask_table *table, const struct record *record,
             *cell = text_cell(record->id, strlen(record->id));
             break;
         case COLUMN_FIELD:
-            *cell = field_cell(record, table->fields[i], i - 1);
+            *cell = table->reviewed[i] ? label_cell(table, record, i)
+                                       : field_cell(record, table->fields[i], i - 1);
             break;
         case COLUMN_TEXT:
             *cell = text_cell(record->text, record->n_bytes);

@@ -1,7 +1,8 @@
 #ifndef ASK_TABLE_H
 #define ASK_TABLE_H
 /* The columns of a sheet's answers, and a document's row in them: its id, the fields that came with
- * it, and NAME and NAME_p of each question (of a scale also NAME_distribution). Which fields there
+ * it, and NAME and NAME_p of each question (of a scale also NAME_distribution; NAME_label
+ * where --review has verdicts). Which fields there
  * are, --fields says, or the first document. */
 
 #include "ask_options.h"
@@ -14,6 +15,7 @@ struct ask_table {
     struct table_column *columns;
     struct table_question *questions;
     const char **fields; /* of each column that is a field, its name in the input */
+    size_t *reviewed;    /* of each column that is a label, 1 + the question in options->review */
     struct table_cell *cells;
     size_t n_columns, n_left_out; /* documents with fields that have no column */
     char left_out[64];            /* the first of these fields */

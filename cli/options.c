@@ -227,6 +227,9 @@ const struct option_row OPTIONS[] = {
      "what is true: `id` or `file`, and yes or no per question; may be repeated, the last counts"},
     {OPTION_REVIEW, EVAL, GROUP_INPUT, 0, "review", "FILE", NULL, NULL,
      "verdicts saved by the HTML report, as labels: accept is yes, reject is no"},
+    {OPTION_REVIEW, ASK, GROUP_OUTPUT, 0, "review", "FILE", NULL, NULL,
+     "verdicts saved by the HTML report (or other labels), in a column NAME_label beside each "
+     "answer"},
     {OPTION_WHERE, EVAL, GROUP_INPUT, 0, "where", "NAME", NULL, NULL,
      "judge other questions only on documents labelled yes for NAME"},
 

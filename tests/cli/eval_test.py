@@ -294,6 +294,9 @@ def test_ask(calibration, expected):
     ok("what has no calibration stays", [o["odd_p"] for o in meant] == [o["odd_p"] for o in plain])
     ok("conditions follow it", all((o["size"] not in (None, "")) == (o["even_p"] >= (p[5] + p[6]) / 2) for o in meant), meant)
     ok("on both sides", {o["size"] in (None, "") for o in meant} == {True, False}, meant)
+    write("verdicts.csv", "id,question,verdict\n" + f"{plain[0]['id']},even,accept\n{plain[1]['id']},even,reject\n{plain[2]['id']},even,unsure\n")
+    labelled = rows("--review", "verdicts.csv")
+    ok("ask --review", [o["even_label"] for o in labelled[:4]] == ["yes", "no", "unsure", None] and "odd_label" not in labelled[0], labelled[:4])
     for name, begins in (("r.html", b"<!DOCTYPE html>"), ("r.sqlite", b"SQLite format 3")):
         done = run(*ask, "-o", name)
         ok(f"ask -o {name}", done.returncode == 0 and open(name, "rb").read().startswith(begins), done.stderr)

@@ -12,8 +12,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-extern const struct table_format table_sqlite;
-
 static const char *const LABELS[] = {"small", "lar\"ge"};
 static const struct table_question QUESTIONS[] = {
     {"event", "Is it an 'event'?", "yes_no", NULL, 0, 0.5},

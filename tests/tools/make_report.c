@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct table_format table_html;
-
 #define TEXT(literal)                                                                              \
     {                                                                                              \
         literal, sizeof literal - 1                                                                \
