@@ -48,9 +48,7 @@ static double seconds_since(uint64_t started_ns)
     return (double)(clock_ns() - started_ns) * 1e-9;
 }
 
-/* ---- int8 peak
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- int8 peak ---- */
 
 struct peak_worker {
     peak_fn *run;
@@ -99,9 +97,7 @@ static double int8_peak(const struct options *options, peak_fn *run)
     return best;
 }
 
-/* ---- Direct reads
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- Direct reads ---- */
 
 struct disk {
     struct file file;

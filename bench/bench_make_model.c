@@ -68,8 +68,7 @@ static void *checked(void *memory)
     return memory;
 }
 
-/* ---- What is in the file
- * -------------------------------------------------------------------------------------------- */
+/* ---- What is in the file ---- */
 
 static void add(struct model *model, const char *name, enum tensor_type type, uint64_t row_len,
                 uint64_t n_rows, double deviation)
@@ -130,9 +129,7 @@ static void add_tensors(struct model *model)
         2 / sqrt((double)shape->embd));
 }
 
-/* ---- The file
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- The file ---- */
 
 static void put_metadata(const struct model *model, struct gguf_writer *to)
 {
@@ -243,9 +240,7 @@ static void write_model(const struct model *model, const char *path)
     bytes_deinit(&header);
 }
 
-/* ---- Options
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- Options ---- */
 
 static enum tensor_type type_named(const char *name)
 {

@@ -234,7 +234,7 @@ static struct json *take_value(struct parser *parser, int depth)
 }
 
 const struct json *json_read(struct arena *arena, const char *text, size_t n_bytes,
-                              struct error *err)
+                             struct error *err)
 {
     struct parser parser = {arena, text, text, text + n_bytes, err};
     const struct json *json = take_value(&parser, 0);

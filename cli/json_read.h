@@ -30,7 +30,7 @@ struct json {
 
 /* NULL with [err] saying at which byte. */
 const struct json *json_read(struct arena *arena, const char *text, size_t n_bytes,
-                              struct error *err) MUST_CHECK;
+                             struct error *err) MUST_CHECK;
 
 /* The last of that name in an object; NULL when there is none, or [json] is no object or NULL. */
 const struct json *json_member(const struct json *json, const char *name);

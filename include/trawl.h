@@ -19,9 +19,7 @@
 
 #define TRAWL_VERSION "0.1.0"
 
-/* ---- Models
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- Models ---- */
 
 struct trawl_model;
 
@@ -61,9 +59,7 @@ struct trawl_model_info {
 int trawl_model_info(const struct trawl_model *model, struct trawl_model_info *info,
                      struct error *err) MUST_CHECK;
 
-/* ---- Tokens
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- Tokens ---- */
 
 struct trawl_tokens {
     int32_t *ids; /* owned; free with trawl_tokens_deinit */
@@ -87,9 +83,7 @@ int trawl_detokenize(const struct trawl_model *model, const int32_t *ids, size_t
 int trawl_token_text(const struct trawl_model *model, int32_t id, struct bytes *out,
                      struct error *err) MUST_CHECK;
 
-/* ---- Runs
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- Runs ---- */
 
 struct trawl_run_options {
     uint64_t memory_bytes; /* the budget for everything; 0: half of what is available */

@@ -95,12 +95,13 @@ void report_screen(const struct report *report, struct out *out)
     out_format(out, "memory      %s at most, budget %s\n", MEMORY(stats->peak_memory_bytes),
                MEMORY(plan->memory_bytes));
     double compute = stats->seconds_compute > 0 ? stats->seconds_compute / 100 : 1;
-    out_format(out,
-               "time        %s: %s computing (%.0f%% products, %.0f%% unpacking, %.0f%% attention), "
-               "%s waiting for the disk\n",
-               SECONDS(stats->seconds), SECONDS(stats->seconds_compute),
-               stats->seconds_products / compute, stats->seconds_unpacking / compute,
-               stats->seconds_attention / compute, SECONDS(stats->seconds_waiting));
+    out_format(
+        out,
+        "time        %s: %s computing (%.0f%% products, %.0f%% unpacking, %.0f%% attention), "
+        "%s waiting for the disk\n",
+        SECONDS(stats->seconds), SECONDS(stats->seconds_compute), stats->seconds_products / compute,
+        stats->seconds_unpacking / compute, stats->seconds_attention / compute,
+        SECONDS(stats->seconds_waiting));
     out_format(out, "rate        %.1f prompt tokens/s, %s/s from disk (it gives %s/s)\n",
                per_second(prompt, stats->seconds),
                BYTES(per_second((double)stats->bytes_read, stats->seconds)),

@@ -34,9 +34,7 @@ struct gemm_job {
     struct quant_layout layout;
 };
 
-/* ---- Unpacking
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- Unpacking ---- */
 
 static struct panel_q8 panel_at(const struct gemm_job *job, const struct scratch *scratch,
                                 size_t panel)
@@ -106,9 +104,7 @@ static size_t unpack(const struct gemm_job *job, struct scratch *scratch,
     return n_panels;
 }
 
-/* ---- Products
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Products ---- */
 
 /* What one call of a micro-kernel multiplies. */
 struct block {
@@ -193,9 +189,7 @@ static void multiply(const struct gemm_job *job, struct scratch *scratch, size_t
                            stride, k, k_end - k < chunk ? k_end : k + chunk);
 }
 
-/* ---- Where results go
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- Where results go ---- */
 
 /* One row of products gets bias and low-rank terms: y += b + sum over ranks of t[r] * B[r]. [t] is
  * this row of LOWRANK, past other operands' ranks. */
@@ -333,8 +327,7 @@ int step_gemm(struct sweep *sweep, const struct step *step, struct error *err)
     return step->result == RESULT_READ ? head_finish(sweep, err) : 0;
 }
 
-/* ---- Low-rank terms: the small matrix A, resident, times all rows
- * ------------------------------------------------------------ */
+/* ---- Low-rank terms: the small matrix A, resident, times all rows ---- */
 
 /* Items are runs of rows, since A has few outputs: every worker unpacks it for itself. */
 static void lowrank_item(void *arg, size_t item, int worker)

@@ -1,7 +1,7 @@
 #ifndef KERNELS_LANES_AVX2_H
 #define KERNELS_LANES_AVX2_H
-/* The lanes of unpack_lanes.inc on AVX2: 8 rows, one to each 32-bit lane. lanes_avx512.h says what is
- * not obvious. */
+/* The lanes of unpack_lanes.inc on AVX2: 8 rows, one to each 32-bit lane. lanes_avx512.h says what
+ * is not obvious. */
 
 #include <immintrin.h>
 #include <stdbool.h>
