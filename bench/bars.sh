@@ -35,7 +35,7 @@ bar() {
     local met=no
     [ "$(calc "($5 $3 $4)")" = 1 ] && met=yes
     [ -s "$results" ] || echo "date,machine,commit,bar,detail,sign,target,measured,unit,met" >"$results"
-    echo "$(date -u +%Y-%m-%dT%H:%MZ),$(machine_name),$(commit_name),$1,${2//,/;},$3,$4,$5,${6:-},$met" >>"$results"
+    echo "$(date -u +%Y-%m-%dT%H:%MZ),$(machine_name),$(commit_name),${1//,/;},${2//,/;},$3,$4,$5,${6:-},$met" >>"$results"
     printf '%-58s %s %s%s, bar %s %s: %s   %s\n' "$1" "$5" "" "${6:-}" "$3" "$4" "$met" "$2"
 }
 
@@ -79,26 +79,26 @@ part_attention() {
 
 # All of the model in memory, documents of 512 tokens that share nothing, 2,048 rows to a sweep: sweeps after the first. What is neither products, unpacking, attention nor waiting for the disk is the rest.
 part_runs() {
-    local shape layers target type share rest detail lowest_share highest_rest
+    local shape layers target type before share rest detail shares rests
     for shape in 8B 1B; do
         layers= target=$(by_machine 66 58)
         [ $shape = 1B ] || { layers=8 target=$(by_machine 75 66); }
-        detail= lowest_share= highest_rest=
+        detail= shares= rests=
         for type in $types; do
             use $shape "$layers" "$type" || continue
-            measure_peak
+            before=$(int8_peak)
             run "$model" --memory $all --rows 2048 --tokens 512 --prompts 8 || continue
-            share=$(calc "100 * $(value steady_ops_per_s) / $peak" %.1f)
+            share=$(calc "200 * $(value steady_ops_per_s) / ($before + $(int8_peak))" %.1f)
             rest=$(calc "100 * ($(value seconds_compute) - $(value seconds_products) - $(value seconds_unpacking) - $(value seconds_attention)) / $(value seconds)" %.1f)
             detail+="${detail:+; }$type $share"
-            lowest_share+=$share$'\n' highest_rest+=$rest$'\n'
+            shares+=$share$'\n' rests+=$rest$'\n'
             [ "$type" = Q4_K ] || forget_large
         done
-        bar "prompt tokens, resident, $shape${layers:+ of $layers layers}, of the int8 peak" "$detail" ">=" "$target" "$(printf %s "$lowest_share" | lowest)" %
-        bar "neither products, attention nor waiting, $shape${layers:+ of $layers layers}" "highest of all types" "<=" 8 "$(printf %s "$highest_rest" | sort -gr | head -n 1)" %
+        bar "prompt tokens, resident, $shape${layers:+ of $layers layers}, of the int8 peak" "$detail" ">=" "$target" "$(printf %s "$shares" | lowest)" %
+        bar "neither products, attention nor waiting, $shape${layers:+ of $layers layers}" "median of all types" "<=" 8 "$(printf %s "$rests" | median)" %
     done
 }
-measure_peak() { peak=$("$programs/bench_machine" | field int8_per_s); }
+int8_peak() { "$programs/bench_machine" | field int8_per_s; }
 # Files that no other part needs, where they are large.
 forget_large() { [ "$(wc -c <"$model")" -lt 2500000000 ] || rm -f "$model"; }
 

@@ -24,8 +24,8 @@ enum statement { RECALL, RECORD, DOCUMENT, N_STATEMENTS };
 static const char *const texts[N_STATEMENTS] = {
     [RECALL] = "SELECT reading FROM answers WHERE key = ?",
     [RECORD] = "INSERT OR IGNORE INTO answers(key, reading) VALUES(?, ?)",
-    [DOCUMENT] = "INSERT INTO documents(hash, id, n_bytes) VALUES(?, ?, ?)"
-                 " ON CONFLICT(hash) DO UPDATE SET id = excluded.id WHERE id <> excluded.id",
+    [DOCUMENT] = ("INSERT INTO documents(hash, id, n_bytes) VALUES(?, ?, ?)"
+                  " ON CONFLICT(hash) DO UPDATE SET id = excluded.id WHERE id <> excluded.id"),
 };
 
 struct job {
