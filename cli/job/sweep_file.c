@@ -14,7 +14,7 @@
 #define HEAD_BYTES  64
 #define PIECE_BYTES (1u << 20)
 
-static const char mark[8] = "trawlswp";
+static const char mark[] = "trawlswp"; /* without its NUL */
 
 static char *path_of(const char *job, const char *ending, struct error *err)
 {
