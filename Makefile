@@ -135,7 +135,7 @@ check: tests  ## unit, kernels, engine and cli on tiny models (about a minute)
 	@BUILD=$(BUILD) T="$(T)" tools/run_tests.sh $(TESTS)
 
 test:  ## install what is missing, then every test at every level: what CI runs
-	@tools/test_all.sh
+	@tools/test_all.sh $(STEPS)
 
 demo:  ## fetch a small real model and ask it about real documents
 	@tools/demo.sh
