@@ -20,35 +20,6 @@ struct given {
     bool no_job;
 };
 
-/* --template, --layout, --window, --long. */
-static int read_prompt(struct ask_options *options, const struct option_use *use, struct error *err)
-{
-    static const enum trawl_long longs[] = {TRAWL_LONG_WINDOWS, TRAWL_LONG_HEAD, TRAWL_LONG_SKIP};
-    uint64_t count = 0;
-    int choice = 0;
-    switch (use->row->id) {
-    case OPTION_TEMPLATE:
-        return value_name(use, &options->ask.template_name, err);
-    case OPTION_LAYOUT:
-        if (value_choice(use, &choice, err) < 0)
-            return -1;
-        options->ask.layout = choice == 0 ? TRAWL_DOCUMENT_FIRST : TRAWL_QUESTION_FIRST;
-        return 0;
-    case OPTION_WINDOW:
-        if (value_count(use, 8, UINT32_MAX, &count, err) < 0)
-            return -1;
-        options->ask.window_tokens = (uint32_t)count;
-        return 0;
-    case OPTION_LONG:
-        if (value_choice(use, &choice, err) < 0)
-            return -1;
-        options->ask.long_documents = longs[choice];
-        return 0;
-    default:
-        return 0;
-    }
-}
-
 /* "2/3" */
 static int read_shard(struct ask_options *options, const struct option_use *use, struct error *err)
 {
@@ -126,7 +97,7 @@ static int read_one(struct ask_options *options, struct given *given, const stru
         options->show_progress = use->row->id == OPTION_PROGRESS;
         return 0;
     default:
-        return read_prompt(options, use, err);
+        return prompt_option_read(&options->ask, use, err);
     }
 }
 

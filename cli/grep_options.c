@@ -44,30 +44,9 @@ static int read_max_count(const struct option_use *use, int64_t *out, struct err
 
 static int read_ask(struct grep_options *options, const struct option_use *use, struct error *err)
 {
-    uint64_t count = 0;
-    int choice = 0;
     switch (use->row->id) {
     case OPTION_QUESTION:
         options->questions[options->ask.n_questions++].text = use->value;
-        return 0;
-    case OPTION_TEMPLATE:
-        return value_name(use, &options->ask.template_name, err);
-    case OPTION_LAYOUT:
-        if (value_choice(use, &choice, err) < 0)
-            return -1;
-        options->ask.layout = choice == 0 ? TRAWL_DOCUMENT_FIRST : TRAWL_QUESTION_FIRST;
-        return 0;
-    case OPTION_WINDOW:
-        if (value_count(use, 8, UINT32_MAX, &count, err) < 0)
-            return -1;
-        options->ask.window_tokens = (uint32_t)count;
-        return 0;
-    case OPTION_LONG:
-        if (value_choice(use, &choice, err) < 0)
-            return -1;
-        options->ask.long_documents = choice == 0   ? TRAWL_LONG_WINDOWS
-                                      : choice == 1 ? TRAWL_LONG_HEAD
-                                                    : TRAWL_LONG_SKIP;
         return 0;
     case OPTION_SAMPLE:
         return value_count(use, 1, UINT32_MAX, &options->n_sample, err);
@@ -77,7 +56,7 @@ static int read_ask(struct grep_options *options, const struct option_use *use, 
         options->any_score = false;
         return value_real(use, &options->threshold, err);
     default:
-        return 0;
+        return prompt_option_read(&options->ask, use, err);
     }
 }
 

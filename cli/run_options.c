@@ -37,3 +37,32 @@ int run_options_read(struct trawl_run_options *run, const struct arguments *argu
     }
     return 0;
 }
+
+int prompt_option_read(struct trawl_ask_options *ask, const struct option_use *use,
+                       struct error *err)
+{
+    static const enum trawl_long longs[] = {TRAWL_LONG_WINDOWS, TRAWL_LONG_HEAD, TRAWL_LONG_SKIP};
+    uint64_t count = 0;
+    int choice = 0;
+    switch (use->row->id) {
+    case OPTION_TEMPLATE:
+        return value_name(use, &ask->template_name, err);
+    case OPTION_LAYOUT:
+        if (value_choice(use, &choice, err) < 0)
+            return -1;
+        ask->layout = choice == 0 ? TRAWL_DOCUMENT_FIRST : TRAWL_QUESTION_FIRST;
+        return 0;
+    case OPTION_WINDOW:
+        if (value_count(use, 8, UINT32_MAX, &count, err) < 0)
+            return -1;
+        ask->window_tokens = (uint32_t)count;
+        return 0;
+    case OPTION_LONG:
+        if (value_choice(use, &choice, err) < 0)
+            return -1;
+        ask->long_documents = longs[choice];
+        return 0;
+    default:
+        return 0;
+    }
+}
