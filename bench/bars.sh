@@ -128,20 +128,21 @@ part_stream() {
     bar "8B Q4_K under 1/4 of its file, of the resident rate" "1024 rows; last turn $streamed and $resident tokens/s" ">=" 95 "$(printf %s "$ratios" | median)" %
 }
 
-# Few rows: bytes read in whole runs over the raw rate around them.
+# Few rows: bytes read in whole runs over the raw rate around them; beside it over the rate of reads of which a core reads every byte, which is all that a run can have.
 part_disk() {
-    local case turn shares detail= low=
+    local case turn shares of_used detail= low=
     for case in "8B Q4_K 1/4" "1B Q8_0 1/4" "1B Q8_0 1/2" "1B F16 1/4"; do
         set -- $case
         use "$1" "" "$2" || continue
         measure_machine "$model"
-        shares=
+        shares= of_used=
         for ((turn = 0; turn < turns; turn++)); do
             run_beside_raw "$model" --memory "$(calc "$(wc -c <"$model") * $3")" --rows 16 --tokens 16 --prompts "$([ "$1" = 8B ] && echo 4 || echo 12)" || continue 2
             shares+=$(calc "100 * $(value bytes_per_s) / $raw" %.1f)$'\n'
+            of_used+=$(calc "100 * $(value bytes_per_s) / $used" %.1f)$'\n'
         done
         low+=$(printf %s "$shares" | median)$'\n'
-        detail+="${detail:+; }$1 $2 at $3: $(printf %s "$shares" | median)"
+        detail+="${detail:+; }$1 $2 at $3: $(printf %s "$shares" | median) ($(printf %s "$of_used" | median) of used reads)"
     done
     [ -z "$low" ] || bar "disk-bound, 16 rows, cold, of the raw rate" "$detail" ">=" 95 "$(printf %s "$low" | lowest)" %
 }
@@ -218,6 +219,7 @@ table() {
 }
 
 if [ -z "$table_only" ]; then
+    keep_pages
     echo "$(machine_name); commit $(commit_name); $(date -u +%Y-%m-%d); $(nproc) threads"
     for part in $parts; do
         declare -F "part_$part" >/dev/null || { say "bench/bars.sh: no such part: $part"; exit 2; }

@@ -56,19 +56,37 @@ measure_machine() {
     [ -n "$peak" ] || peak=0
 }
 
-# The raw rate of [model]'s disk now, with the requests found best: taken before and after what it is compared with.
-raw_rate() { "$programs/bench_machine" $requests --seconds 1 "$1" | field raw_bytes_per_s; }
+# A virtual machine may give free memory back to its host within seconds, and a page that is then taken again costs some 10 us, 50 times what clearing it does: a
+# model that moves into memory pays for it once in the first sweep, and bare machines never. So where this kernel may be told (as root), nothing goes back while a
+# script runs, and the host has pages for most of what is free beforehand.
+reporting=/sys/module/page_reporting/parameters/page_reporting_order
+keep_pages() {
+    local before
+    before=$(cat $reporting 2>/dev/null) || return 0
+    if ! (echo 11 >$reporting) 2>/dev/null; then
+        say "free memory goes back to this machine's host while this runs (root could stop it): first sweeps cost more than elsewhere"
+        return 0
+    fi
+    trap "echo $before >$reporting" EXIT
+    "$programs/bench_machine" --back "$(awk '/^MemFree:/ { printf "%.0f", $2 * 1024 * 0.9 }' /proc/meminfo)"
+}
 
-# run_beside_raw MODEL OPTIONS...: the run's JSON in $result and the mean raw rate around it in $raw; fails with the reason in $refusal.
+# The raw rate of [model]'s disk now, with the requests found best: taken before and after what it is compared with.
+raw_rate() { "$programs/bench_machine" $requests --seconds 1 "$1"; }
+
+# run_beside_raw MODEL OPTIONS...: the run's JSON in $result, the mean raw rate around it in $raw, and in $used that of the same reads when a core reads what came; fails with the
+# reason in $refusal.
 run_beside_raw() {
-    local before said
+    local before after said
     before=$(raw_rate "$1")
     said=$("$programs/bench_run" -m "$@" 2>&1) || {
         refusal=${said#bench_run: }
         return 1
     }
     result=$said
-    raw=$(calc "($before + $(raw_rate "$1")) / 2")
+    after=$(raw_rate "$1")
+    raw=$(calc "($(echo "$before" | field raw_bytes_per_s) + $(echo "$after" | field raw_bytes_per_s)) / 2")
+    used=$(calc "($(echo "$before" | field used_bytes_per_s) + $(echo "$after" | field used_bytes_per_s)) / 2")
 }
 
 results_header="date,machine,commit,command,run,memory_bytes,rows_per_batch,tokens,prompts,sweeps,seconds,rows_per_s,ops_per_s,int8_peak,bytes_read,bytes_per_s,raw_bytes_per_s,bound,bound_ratio,seconds_waiting,peak_memory_bytes,threads,cpu,reader"
