@@ -197,7 +197,8 @@ static void measure_disk(const struct options *options)
     double used = read_rate(&disk, request_bytes, in_flight, options->seconds, true);
     printf(", \"raw_bytes_per_s\": %.0f, \"used_bytes_per_s\": %.0f, \"request_bytes\": %" PRIu32
            ", \"in_flight\": %d, \"direct\": %s, \"reader\": \"%s\"",
-           rate, used, request_bytes, in_flight, disk.file.direct ? "true" : "false", disk.reader->name);
+           rate, used, request_bytes, in_flight, disk.file.direct ? "true" : "false",
+           disk.reader->name);
     memory_free(&memory, MEMORY_RING, disk.room, room_bytes);
     file_close(&disk.file);
 }
