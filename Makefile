@@ -112,6 +112,9 @@ $(CLI_TESTS) $(TOOLS): $(B)/%: $(B)/%.o $(call obj,$(SUPPORT_SRC)) $(CLI_LIB) $(
 	$(say) LINK $@
 	$(Q)$(LINK) $(WRAP) -o $@ $^ $(CLI_LIBS) $(LIB_LIBS)
 
+# Whose vectors are JSON.
+$(addprefix $(B)/tests/unit/,test_template test_tokenizer): $(addprefix $(B)/cli/,json_read.o json_scan.o)
+
 $(B)/bench/arm_counts: $(B)/bench/arm_counts.o $(LIB)
 	$(say) LINK $@
 	$(Q)$(LINK) -static -o $@ $^ -lm

@@ -1,249 +1,71 @@
 #include "json_read.h"
 
 #include <math.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_DEPTH 64 /* the parser calls itself once per level */
-
-struct parser {
-    struct arena *arena;
-    const char *start, *at, *end;
-    struct error *err;
-};
-
-static int refuse(struct parser *parser, const char *what)
+/* A copy with a NUL behind it; of what is quoted, decoded. */
+static const char *copy_text(struct arena *arena, const char *text, size_t *n_bytes, bool is_quoted,
+                             struct error *err)
 {
-    return fail(parser->err, ERROR_FORMAT, "not JSON: %s at byte %zu", what,
-                (size_t)(parser->at - parser->start) + 1);
-}
-
-static void skip_space(struct parser *parser)
-{
-    while (parser->at < parser->end && strchr(" \t\r\n", *parser->at) && *parser->at)
-        parser->at++;
-}
-
-static bool take(struct parser *parser, char c)
-{
-    skip_space(parser);
-    if (parser->at == parser->end || *parser->at != c)
-        return false;
-    parser->at++;
-    return true;
-}
-
-/* Four hexadecimal digits; -1: they are not. */
-static int32_t hex4(const char *at, const char *end)
-{
-    int32_t code = 0;
-    if (end - at < 4)
-        return -1;
-    for (int i = 0; i < 4; i++) {
-        static const char digits[] = "0123456789abcdef";
-        const char *digit = at[i] ? strchr(digits, at[i] | (at[i] > '9' ? 0x20 : 0)) : NULL;
-        if (!digit)
-            return -1;
-        code = code << 4 | (int32_t)(digit - digits);
-    }
-    return code;
-}
-
-static size_t put_utf8(uint32_t code, char *to)
-{
-    if (code < 0x80) {
-        to[0] = (char)code;
-        return 1;
-    }
-    size_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    for (size_t i = n - 1; i > 0; i--, code >>= 6)
-        to[i] = (char)(0x80 | (code & 0x3f));
-    to[0] = (char)((0xf00 >> n & 0xff) | code);
-    return n;
-}
-
-/* What follows \u; at most 3 bytes for 6 read, 4 for 12. */
-static int take_escape(struct parser *parser, char *to, size_t *n)
-{
-    int32_t code = hex4(parser->at, parser->end);
-    if (code < 0)
-        return refuse(parser, "four hexadecimal digits are missing");
-    parser->at += 4;
-    bool pair = code >= 0xd800 && code < 0xdc00 && parser->end - parser->at >= 6 &&
-                parser->at[0] == '\\' && parser->at[1] == 'u';
-    int32_t low = pair ? hex4(parser->at + 2, parser->end) : -1;
-    if (low >= 0xdc00 && low < 0xe000) {
-        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-        parser->at += 6;
-    } else if (code >= 0xdc80 && code <= 0xdcff) {
-        to[(*n)++] = (char)(code - 0xdc00);
-        return 0;
-    } else if (code >= 0xd800 && code < 0xe000) {
-        code = 0xfffd;
-    }
-    *n += put_utf8((uint32_t)code, to + *n);
-    return 0;
-}
-
-/* Behind the opening quote. The decoded text is never longer than the written one. */
-static int take_string(struct parser *parser, const char **text, size_t *n_bytes)
-{
-    const char *close = parser->at;
-    while (close < parser->end && *close != '"')
-        close += *close == '\\' && close + 1 < parser->end ? 2 : 1;
-    if (close >= parser->end)
-        return refuse(parser, "a string does not end");
-    char *to =
-        arena_alloc(parser->arena, (uint64_t)(close - parser->at) + 1, 1, "JSON", parser->err);
-    size_t n = 0;
-    if (!to)
-        return -1;
-    while (parser->at < close) {
-        unsigned char c = (unsigned char)*parser->at++;
-        if (c < 0x20)
-            return refuse(parser, "a control character in a string");
-        if (c != '\\') {
-            to[n++] = (char)c;
-            continue;
-        }
-        static const char names[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
-        char escape = *parser->at++;
-        const char *name = escape ? strchr(names, escape) : NULL;
-        if (name)
-            to[n++] = meant[name - names];
-        else if (escape != 'u')
-            return refuse(parser, "an unknown escape");
-        else if (take_escape(parser, to, &n) < 0)
-            return -1;
-    }
-    to[n] = '\0';
-    parser->at++;
-    *text = to;
-    *n_bytes = n;
-    return 0;
-}
-
-/* JSON's numbers are less than what strtod takes: no "0x1", "inf", "+1" or "1.". */
-static int take_number(struct parser *parser, struct json *json)
-{
-    const char *at = parser->at, *end = parser->end;
-    at += at < end && *at == '-';
-    const char *digits = at;
-    while (at < end && *at >= '0' && *at <= '9')
-        at++;
-    bool good = at > digits && (*digits != '0' || at - digits == 1);
-    if (good && at < end && *at == '.') {
-        const char *fraction = ++at;
-        while (at < end && *at >= '0' && *at <= '9')
-            at++;
-        good = at > fraction;
-    }
-    if (good && at < end && (*at == 'e' || *at == 'E')) {
-        at++;
-        at += at < end && (*at == '+' || *at == '-');
-        const char *exponent = at;
-        while (at < end && *at >= '0' && *at <= '9')
-            at++;
-        good = at > exponent;
-    }
-    if (!good)
-        return refuse(parser, "no value");
-    json->n_bytes = (size_t)(at - parser->at);
-    char *copy = arena_alloc(parser->arena, json->n_bytes + 1, 1, "JSON", parser->err);
+    char *copy = arena_alloc(arena, (uint64_t)*n_bytes + 1, 1, "JSON", err);
     if (!copy)
-        return -1;
-    memcpy(copy, parser->at, json->n_bytes);
-    copy[json->n_bytes] = '\0';
-    json->text = copy;
-    json->number = strtod(copy, NULL);
-    parser->at = at;
-    return isfinite(json->number) ? 0 : refuse(parser, "a number too large");
+        return NULL;
+    if (is_quoted)
+        *n_bytes = json_decode(text, *n_bytes, JSON_SURROGATE_IS_BYTE, copy);
+    else
+        memcpy(copy, text, *n_bytes);
+    copy[*n_bytes] = '\0';
+    return copy;
 }
 
-static bool take_word(struct parser *parser, const char *word)
+static struct json *make_node(struct arena *arena, const struct json_item *item, const char *start,
+                              struct error *err)
 {
-    size_t n = strlen(word);
-    if ((size_t)(parser->end - parser->at) < n || memcmp(parser->at, word, n) != 0)
-        return false;
-    parser->at += n;
-    return true;
-}
-
-static struct json *take_value(struct parser *parser, int depth);
-
-/* Behind the opening bracket. */
-static int take_members(struct parser *parser, struct json *json, int depth)
-{
-    bool is_object = json->kind == JSON_OBJECT;
-    char close = is_object ? '}' : ']';
-    const struct json **link = &json->first;
-    if (take(parser, close))
-        return 0;
-    do {
-        const char *name = NULL;
-        size_t n_bytes;
-        if (is_object) {
-            if (!take(parser, '"'))
-                return refuse(parser, "a key is missing");
-            if (take_string(parser, &name, &n_bytes) < 0)
-                return -1;
-            if (!take(parser, ':'))
-                return refuse(parser, "a colon is missing");
-        }
-        struct json *member = take_value(parser, depth + 1);
-        if (!member)
-            return -1;
-        member->name = name;
-        *link = member;
-        link = &member->next;
-    } while (take(parser, ','));
-    return take(parser, close) ? 0 : refuse(parser, is_object ? "} is missing" : "] is missing");
-}
-
-static struct json *take_value(struct parser *parser, int depth)
-{
-    struct json *json = arena_alloc(parser->arena, sizeof *json, 8, "JSON", parser->err);
-    int status = 0;
+    struct json *json = arena_alloc(arena, sizeof *json, _Alignof(struct json), "JSON", err);
     if (!json)
         return NULL;
-    *json = (struct json){.kind = JSON_NULL};
-    if (depth > MOST_DEPTH) {
-        refuse(parser, "too many levels");
+    *json = (struct json){.kind = item->kind};
+    size_t n_name = item->n_name;
+    if (item->name && !(json->name = copy_text(arena, item->name, &n_name, true, err)))
         return NULL;
-    }
-    if (take(parser, '"')) {
-        json->kind = JSON_STRING;
-        status = take_string(parser, &json->text, &json->n_bytes);
-    } else if (take(parser, '{')) {
-        json->kind = JSON_OBJECT;
-        status = take_members(parser, json, depth);
-    } else if (take(parser, '[')) {
-        json->kind = JSON_ARRAY;
-        status = take_members(parser, json, depth);
-    } else if (take_word(parser, "true")) {
-        json->kind = JSON_TRUE;
-    } else if (take_word(parser, "false")) {
-        json->kind = JSON_FALSE;
-    } else if (!take_word(parser, "null")) {
-        json->kind = JSON_NUMBER;
-        status = take_number(parser, json);
-    }
-    return status < 0 ? NULL : json;
+    if (item->kind != JSON_STRING && item->kind != JSON_NUMBER)
+        return json;
+    json->n_bytes = item->n_bytes;
+    json->text = copy_text(arena, item->text, &json->n_bytes, item->kind == JSON_STRING, err);
+    if (!json->text)
+        return NULL;
+    if (item->kind == JSON_NUMBER)
+        json->number = strtod(json->text, NULL);
+    if (isfinite(json->number))
+        return json;
+    fail(err, ERROR_FORMAT, "not JSON at byte %zu: a number without bounds",
+         (size_t)(item->text - start) + 1);
+    return NULL;
 }
 
 const struct json *json_read(struct arena *arena, const char *text, size_t n_bytes,
                              struct error *err)
 {
-    struct parser parser = {arena, text, text, text + n_bytes, err};
-    const struct json *json = take_value(&parser, 0);
-    skip_space(&parser);
-    if (json && parser.at < parser.end) {
-        refuse(&parser, "something behind the value");
-        return NULL;
+    struct json_scan scan;
+    struct json_item item;
+    const struct json *whole = NULL;
+    const struct json **link[JSON_MOST_DEPTH + 1]; /* where the next value of each depth goes */
+    int status;
+    json_scan_init(&scan, text, n_bytes);
+    link[0] = &whole;
+    while ((status = json_scan_next(&scan, &item, err)) > 0) {
+        if (item.is_end)
+            continue;
+        struct json *json = make_node(arena, &item, text, err);
+        if (!json)
+            return NULL;
+        *link[item.depth] = json;
+        link[item.depth] = &json->next;
+        if (item.depth < JSON_MOST_DEPTH)
+            link[item.depth + 1] = &json->first;
     }
-    return json;
+    return status < 0 ? NULL : whole;
 }
 
 const struct json *json_member(const struct json *json, const char *name)

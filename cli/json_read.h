@@ -1,21 +1,11 @@
 #ifndef JSON_READ_H
 #define JSON_READ_H
 /* JSON texts (RFC 8259) as trees, for what people and other programs write: labels, answers,
- * calibrations. Everything lives in the caller's arena. */
+ * calibrations. Everything lives in the caller's arena, and takes many times the text's memory:
+ * what may be large is read with json_scan. */
 
 #include "base/arena.h"
-
-#include <stddef.h>
-
-enum json_kind {
-    JSON_NULL,
-    JSON_FALSE,
-    JSON_TRUE,
-    JSON_NUMBER,
-    JSON_STRING,
-    JSON_ARRAY,
-    JSON_OBJECT
-};
+#include "json_scan.h"
 
 struct json {
     enum json_kind kind;
@@ -24,7 +14,7 @@ struct json {
      * surrogate \udcXX is the byte XX, as out_json_text writes it; others become U+FFFD. */
     const char *text;
     size_t n_bytes;
-    double number;
+    double number;                   /* finite */
     const struct json *first, *next; /* what an array or object holds; its neighbour */
 };
 

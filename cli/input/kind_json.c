@@ -1,8 +1,8 @@
 /* JSON lines: an object per line, its members are the fields; what is nested stays as written. A
  * line that is only a string is a text. */
 
+#include "../json_scan.h"
 #include "charset.h"
-#include "json.h"
 #include "kinds.h"
 #include "lines.h"
 #include "record_build.h"
@@ -13,13 +13,12 @@
 
 static bool jsonl_recognise(const char *head, size_t n_bytes, const char *path)
 {
-    struct json_value value;
     struct error ignored;
     if (path_has_extension(path, "jsonl ndjson"))
         return !memchr(head, '\0', n_bytes) || charset_is_wide(head, n_bytes);
     const char *end = memchr(head, '\n', n_bytes);
     return n_bytes > 0 && head[0] == '{' && end &&
-           json_parse(head, (size_t)(end - head), &value, &ignored) == 0;
+           json_check(head, (size_t)(end - head), &ignored) == 0;
 }
 
 static int jsonl_open(struct reader *reader, struct error *err)
@@ -35,46 +34,73 @@ static int jsonl_open(struct reader *reader, struct error *err)
     return 0;
 }
 
-static int add_member(struct record *record, const char *key, const struct json_value *value,
-                      struct error *err)
+/* Appends a string, or a name, as text. */
+static int append_decoded(struct bytes *out, const char *text, size_t n_bytes, struct error *err)
 {
-    struct bytes text = {0};
-    if (value->type != JSON_STRING)
-        return record_replace(record, key, value->text,
-                              value->type == JSON_NULL ? 0 : value->n_bytes, err);
-    int status = json_append_string(value, &text, err);
-    if (status == 0)
-        status = record_replace(record, key, text.data ? text.data : "", text.n_bytes, err);
+    if (bytes_reserve(out, n_bytes, err) < 0)
+        return -1;
+    out->n_bytes += json_decode(text, n_bytes, JSON_SURROGATE_IS_NO_TEXT, out->data + out->n_bytes);
+    out->data[out->n_bytes] = '\0';
+    return 0;
+}
+
+/* The value of [item] is as it is written, but for a string. */
+static int add_member(struct record *record, const struct json_item *item, struct error *err)
+{
+    struct bytes name = {0}, text = {0};
+    const char *value = item->text;
+    size_t n_bytes = item->kind == JSON_NULL ? 0 : item->n_bytes;
+    int status = append_decoded(&name, item->name, item->n_name, err);
+    if (status == 0 && item->kind == JSON_STRING) {
+        status = append_decoded(&text, item->text, item->n_bytes, err);
+        value = text.data;
+        n_bytes = text.n_bytes;
+    }
+    if (status == 0 && charset_repair(&name, err) == 0)
+        status = record_replace(record, name.data, value, n_bytes, err);
+    else
+        status = -1;
+    bytes_deinit(&name);
     bytes_deinit(&text);
     return status;
 }
 
-static int read_object(struct record *record, const struct json_value *object, struct error *err)
-{
-    struct json_value value;
-    struct bytes key = {0};
-    size_t at = 0;
-    int status;
-    while ((status = json_next_member(object, &at, &key, &value, err)) > 0)
-        if (charset_repair(&key, err) < 0 ||
-            add_member(record, key.data ? key.data : "", &value, err) < 0)
-            break;
-    bytes_deinit(&key);
-    return status == 0 ? 0 : -1;
-}
-
-static int read_value(struct record *record, const struct json_value *value, struct error *err)
+static int take_string(struct record *record, const struct json_item *item, struct error *err)
 {
     struct bytes text = {0};
-    if (value->type == JSON_OBJECT)
-        return read_object(record, value, err);
-    if (value->type != JSON_STRING)
-        return fail(err, ERROR_FORMAT, "neither a JSON object nor a string");
-    if (json_append_string(value, &text, err) < 0) {
+    if (append_decoded(&text, item->text, item->n_bytes, err) < 0) {
         bytes_deinit(&text);
         return -1;
     }
     return record_take_text(record, &text, err);
+}
+
+static int read_value(struct record *record, const char *text, size_t n_bytes, struct error *err)
+{
+    struct json_scan scan;
+    struct json_item item, nested = {0};
+    int status;
+    if (json_check(text, n_bytes, err) < 0) /* all of it, before there are fields of it */
+        return -1;
+    json_scan_init(&scan, text, n_bytes);
+    while ((status = json_scan_next(&scan, &item, err)) > 0) {
+        if (item.depth == 0 && item.kind == JSON_STRING)
+            return take_string(record, &item, err);
+        if (item.depth == 0 && item.kind != JSON_OBJECT)
+            return fail(err, ERROR_FORMAT, "neither a JSON object nor a string");
+        if (item.depth != 1)
+            continue;
+        if (item.is_end) {
+            nested.n_bytes = (size_t)(item.text + 1 - nested.text);
+            item = nested;
+        } else if (item.kind == JSON_ARRAY || item.kind == JSON_OBJECT) {
+            nested = item;
+            continue;
+        }
+        if (add_member(record, &item, err) < 0)
+            return -1;
+    }
+    return status;
 }
 
 /* A line that is wrong is only that. */
@@ -82,7 +108,6 @@ static int jsonl_next(struct reader *reader, struct record *record, struct error
 {
     struct lines *lines = reader->state;
     struct line line = {0};
-    struct json_value value;
     struct error trouble = {0};
     int status;
     do
@@ -92,8 +117,7 @@ static int jsonl_next(struct reader *reader, struct record *record, struct error
         return 0;
     bool too_long = status < 0 && trouble.kind == ERROR_LIMIT;
     bool is_last = status < 0 && !too_long;
-    if (status > 0 && (json_parse(line.text, line.n_bytes, &value, &trouble) < 0 ||
-                       read_value(record, &value, &trouble) < 0))
+    if (status > 0 && read_value(record, line.text, line.n_bytes, &trouble) < 0)
         status = -1;
     if (status > 0)
         return 1;

@@ -2,6 +2,7 @@
 
 #include "../utf8_check.h"
 #include "base/bytes.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -89,25 +90,10 @@ static void *keep(struct parser *parser, const void *data, size_t n_bytes)
 
 /* ---- Strings ---- */
 
-static int append_character(struct parser *parser, uint32_t c)
-{
-    char utf8[4];
-    size_t n = 0;
-    if (c < 0x80) {
-        utf8[n++] = (char)c;
-    } else {
-        int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-        static const unsigned char marks[] = {0, 0xc0, 0xe0, 0xf0};
-        utf8[n++] = (char)(marks[more] | c >> 6 * more);
-        while (more-- > 0)
-            utf8[n++] = (char)(0x80 | (c >> 6 * more & 0x3f));
-    }
-    return bytes_append(&parser->scratch, utf8, n, parser->err);
-}
-
 /* \uXXXX, \UXXXXXXXX: the digits. */
 static int read_code(struct parser *parser, int n_digits)
 {
+    char utf8[4];
     uint32_t c = 0;
     for (int i = 0; i < n_digits; i++, parser->at++) {
         if (at_end(parser) || !isxdigit((unsigned char)*parser->at))
@@ -117,7 +103,7 @@ static int read_code(struct parser *parser, int n_digits)
     }
     if (c == 0 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
         return FAIL(parser, "U+%04X is no character that a text may have", c);
-    return append_character(parser, c);
+    return bytes_append(&parser->scratch, utf8, utf8_encode(c, utf8), parser->err);
 }
 
 static int read_escape(struct parser *parser, bool multi_line)

@@ -1,6 +1,6 @@
 #include "text/byte_symbols.h"
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #include <stdbool.h>
 

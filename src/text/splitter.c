@@ -3,7 +3,7 @@
 #include "text/splitter.h"
 
 #include "base/bytes.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #include <pcre2.h>
 #include <stdlib.h>

@@ -331,6 +331,8 @@ def test_jsonl_by_hand():
     got = trouble(write("m.jsonl", '{"text": "a"}\nbroken\n"only text"\n[1]\n{"t": "b"}\n' + '{"text": "' + "x" * 200000 + '"}\n{"a": 1, "a": 2}\n'),
                   "--max-size", "100K", says="m.jsonl:2: not JSON at byte 1: a value was expected")
     equal([(r["id"], r["text"]) for r in got], [("m.jsonl:1", "a"), ("m.jsonl:3", "only text"), ("m.jsonl:5", "t: b\n"), ("m.jsonl:7", "a: 2\n")])
+    equal(one("--from", "jsonl", stdin=b'{"id": 12345678901234567890, "n": 1.10, "x": [1, {"a" : "\\u00e9"}] , "y":{}, "a": null}\n')["fields"],
+          {"id": "12345678901234567890", "n": "1.10", "x": '[1, {"a" : "\\u00e9"}]', "y": "{}", "a": ""})
     equal(one(write("s.jsonl", '{"text": "\\ud800 \\u0041"}\n'))["text"], "\ufffd A")
     trouble("--from", "jsonl", stdin=b'{"a": ' + b"[" * 100000, says="nested too deeply")
     equal(one("--from", "jsonl", "--id", "url", "--text", "b", stdin=b'{"url": "u", "b": "c"}\n'), {"id": "u", "text": "c", "fields": {"url": "u", "b": "c"}})

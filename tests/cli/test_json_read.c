@@ -1,4 +1,5 @@
-/* The JSON reader on what is JSON, on what is not, and on texts that were damaged at random. */
+/* The JSON readers, of values and of trees, on what is JSON, on what is not, and on texts that were
+ * damaged at random. */
 
 #include "json_read.h"
 
@@ -69,10 +70,79 @@ TEST(strings)
 TEST(refuses_what_is_not_json)
 {
     static const char *const cases[] = {
-        "",       " ",          "{",     "}",     "[1",   "[1,]",     "{\"a\"}",   "{\"a\":}",
-        "{a: 1}", "{\"a\":1,}", "[1 2]", "\"",    "\"\\", "\"\\x\"",  "\"\\u12\"", "\"\\u12g4\"",
-        "01",     "+1",         "1.",    ".5",    "1e",   "-",        "0x10",      "inf",
-        "nan",    "1e999",      "tru",   "nulll", "1 1",  "\"a\nb\"", "'a'",       "[1]]",
+        "",
+        " ",
+        "{",
+        "}",
+        "[1",
+        "[1,]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{a: 1}",
+        "{\"a\":1,}",
+        "[1 2]",
+        "\"",
+        "\"\\",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u12g4\"",
+        "01",
+        "+1",
+        "1.",
+        ".5",
+        "1e",
+        "-",
+        "0x10",
+        "inf",
+        "nan",
+        "1e999",
+        "tru",
+        "nulll",
+        "1 1",
+        "\"a\nb\"",
+        "'a'",
+        "[1]]",
+        "NaN",
+        "-Infinity",
+        "[",
+        "[[]",
+        "[]]",
+        "[}",
+        "{]",
+        "{\"a\":1]",
+        "[,1]",
+        "[1,,2]",
+        "[:]",
+        "{,}",
+        "{:1}",
+        "{\"a\" 1}",
+        "{\"a\":1 \"b\":2}",
+        "{1:2}",
+        "{null:1}",
+        "[\"a\":1]",
+        "\"a",
+        "\"\\u00\"",
+        "\"\\U0041\"",
+        "\"\\\"",
+        "\"\t\"",
+        "\"\\\x01\"",
+        "-01",
+        "--1",
+        "1e+",
+        "1.e1",
+        "1..2",
+        "1ee2",
+        "- 1",
+        "\xef\xbb\xbf"
+        "1",
+        "\xff",
+        "/**/1",
+        "1//",
+        "True",
+        "\f1",
+        "[1\v]",
+        "\xc2\xa0"
+        "1",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct arena arena = {0};
@@ -84,20 +154,104 @@ TEST(refuses_what_is_not_json)
     }
 }
 
+/* [n] arrays in one another. */
+static const struct json *parse_nested(struct arena *arena, size_t n, struct error *err)
+{
+    char *text = malloc(2 * n);
+    if (!text)
+        return NULL;
+    memset(text, '[', n);
+    memset(text + n, ']', n);
+    const struct json *json = json_read(arena, text, 2 * n, err);
+    free(text);
+    return json;
+}
+
 TEST(depth_has_a_limit)
 {
-    char text[20001];
     struct arena arena = {0};
     struct error err = {0};
-    memset(text, '[', 10000);
-    memset(text + 10000, ']', 10000);
-    text[20000] = '\0';
-    CHECK(!parse(&arena, text, &err));
-    CHECK_CONTAINS(err.text, "too many levels");
-    CHECK(parse(&arena, text + 9940, &err) == NULL); /* unbalanced */
-    text[10060] = '\0';
-    CHECK(parse(&arena, text + 9940, &err) != NULL); /* 60 levels */
+    const struct json *json = parse_nested(&arena, JSON_MOST_DEPTH, &err);
+    size_t depth = 0;
+    for (; json; json = json->first)
+        depth += json->kind == JSON_ARRAY && !json->next;
+    CHECK_UINT(depth, JSON_MOST_DEPTH);
+    CHECK(!parse_nested(&arena, JSON_MOST_DEPTH + 1, &err));
+    CHECK_CONTAINS(err.text, "nested too deeply");
+    CHECK(!parse_nested(&arena, 1000000, &err));
     arena_deinit(&arena);
+}
+
+/* Every item, and its texts as they are written. */
+TEST(items)
+{
+    static const char text[] = " {\"a\\n\": [12345678901234567890, 1.10 ,{}], \"\": "
+                               "{\"b\":\"\\u00e9\"},\"c\":-Infinity }\n";
+    static const struct {
+        enum json_kind kind;
+        bool is_end;
+        unsigned depth;
+        const char *name, *text;
+    } expected[] = {
+        {JSON_OBJECT, false, 0, NULL, "{"},
+        {JSON_ARRAY, false, 1, "a\\n", "["},
+        {JSON_NUMBER, false, 2, NULL, "12345678901234567890"},
+        {JSON_NUMBER, false, 2, NULL, "1.10"},
+        {JSON_OBJECT, false, 2, NULL, "{"},
+        {JSON_OBJECT, true, 2, NULL, "}"},
+        {JSON_ARRAY, true, 1, NULL, "]"},
+        {JSON_OBJECT, false, 1, "", "{"},
+        {JSON_STRING, false, 2, "b", "\\u00e9"},
+        {JSON_OBJECT, true, 1, NULL, "}"},
+        {JSON_NUMBER, false, 1, "c", "-Infinity"},
+        {JSON_OBJECT, true, 0, NULL, "}"},
+    };
+    struct json_scan scan;
+    struct json_item item;
+    struct error err = {0};
+    json_scan_init(&scan, text, sizeof text - 1);
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        check_case("item %zu", i);
+        REQUIRE(json_scan_next(&scan, &item, &err) == 1);
+        CHECK(item.kind == expected[i].kind && item.is_end == expected[i].is_end);
+        CHECK_UINT(item.depth, expected[i].depth);
+        CHECK(!item.name == !expected[i].name);
+        if (item.name && expected[i].name && CHECK_UINT(item.n_name, strlen(expected[i].name)))
+            CHECK_BYTES(item.name, expected[i].name, item.n_name);
+        if (CHECK_UINT(item.n_bytes, strlen(expected[i].text)))
+            CHECK_BYTES(item.text, expected[i].text, item.n_bytes);
+    }
+    CHECK_INT(json_scan_next(&scan, &item, &err), 0);
+    CHECK_INT(json_scan_next(&scan, &item, &err), 0);
+}
+
+TEST(lone_surrogates)
+{
+    static const char text[] = "\\udce9 \\udc7f\\ud800";
+    char out[sizeof text];
+    CHECK_UINT(json_decode(text, sizeof text - 1, JSON_SURROGATE_IS_BYTE, out), 8);
+    CHECK_BYTES(out, "\xe9 \xef\xbf\xbd\xef\xbf\xbd", 8);
+    CHECK_UINT(json_decode(text, sizeof text - 1, JSON_SURROGATE_IS_NO_TEXT, out), 10);
+    CHECK_BYTES(out, "\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd", 10);
+}
+
+TEST(errors_say_where)
+{
+    static const char *const cases[][2] = {
+        {"[1, x]", "not JSON at byte 5: a value was expected"},
+        {"{\"a\": 1, 2}", "not JSON at byte 10: a key was expected"},
+        {"[1 2]", "not JSON at byte 4: a comma or the end was expected"},
+        {"[\"a", "not JSON at byte 4: it ends too early"},
+        {"{} {}", "not JSON at byte 4: something follows the value"},
+        {"[0, 1e999]", "not JSON at byte 5: a number without bounds"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct arena arena = {0};
+        struct error err = {0};
+        CHECK(!parse(&arena, cases[i][0], &err));
+        CHECK_TEXT(err.text, cases[i][1]);
+        arena_deinit(&arena);
+    }
 }
 
 /* Nothing is read outside the text, which ends without a NUL: for the sanitizers. */

@@ -4,12 +4,12 @@
 #include "output/table.h"
 
 #include "support/check.h"
-#include "support/json_scan.h"
 
 #ifdef HAVE_SQLITE
 
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static const char *const LABELS[] = {"small", "lar\"ge"};
@@ -112,7 +112,7 @@ TEST(bytes_do_not_tell_how_the_run_went)
     size_t n_bytes = 0, n_other = 0;
     struct table_options options = options_of("once.sqlite");
     write_table(&options, 3000, 10000);
-    char *once = json_read_file(path, &n_bytes);
+    char *once = check_read_file(path, &n_bytes);
 
     options = options_of("stopped.sqlite");
     for (int run = 0; run < 3; run++) { /* each stopped later than the one before */
@@ -126,7 +126,7 @@ TEST(bytes_do_not_tell_how_the_run_went)
         CHECK_TEXT(ask("SELECT count(*) FROM answers"), expected);
     }
     write_table(&options, 3000, 7);
-    char *stopped = json_read_file(path, &n_other);
+    char *stopped = check_read_file(path, &n_other);
     REQUIRE(once && stopped);
     CHECK_UINT(n_other, n_bytes);
     CHECK(n_other == n_bytes && memcmp(once, stopped, n_bytes) == 0);
@@ -178,7 +178,7 @@ TEST(what_is_no_database_is_left_alone)
     CHECK_CONTAINS(err.text, "notes.db");
     CHECK_CONTAINS(err.text, "not a database");
     size_t n_bytes = 0;
-    char *left = json_read_file(path, &n_bytes);
+    char *left = check_read_file(path, &n_bytes);
     CHECK(left && strncmp(left, "Not a database, but", 19) == 0);
     free(left);
 

@@ -155,6 +155,20 @@ const char *check_data_path(const char *relative)
     return access(path, R_OK) == 0 ? path : NULL;
 }
 
+char *check_read_file(const char *path, size_t *n_bytes)
+{
+    FILE *file = path ? fopen(path, "rb") : NULL;
+    struct stat status;
+    char *text = NULL;
+    if (file && fstat(fileno(file), &status) == 0 && (text = malloc((size_t)status.st_size + 1))) {
+        *n_bytes = fread(text, 1, (size_t)status.st_size, file);
+        text[*n_bytes] = '\0';
+    }
+    if (file)
+        fclose(file);
+    return text;
+}
+
 static bool is_wanted(const struct check_test *test, int n_names, char **names)
 {
     for (int i = 0; i < n_names; i++)

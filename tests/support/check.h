@@ -37,6 +37,9 @@ const char *check_tmp_dir(void);
  * there. Valid until the next call. */
 const char *check_data_path(const char *relative);
 
+/* A whole file, malloced, with a NUL behind it; NULL when it cannot be read or [path] is NULL. */
+char *check_read_file(const char *path, size_t *n_bytes);
+
 bool check_true(const char *file, int line, const char *text, bool ok);
 bool check_int(const char *file, int line, const char *text, int64_t got, int64_t expected);
 bool check_uint(const char *file, int line, const char *text, uint64_t got, uint64_t expected);

@@ -2,9 +2,9 @@
 #define SUPPORT_VOCABULARY_RECIPE_H
 /* Vocabularies written by hand, and texts to try on them. */
 
+#include "base/utf8.h"
 #include "support/check.h"
 #include "support/gguf_write.h"
-#include "support/json_scan.h"
 #include "text/tokenizer.h"
 
 #include <stdio.h>
@@ -80,7 +80,7 @@ static inline void make_bpe(struct bpe_vocabulary *v, const char *pre)
     uint32_t other = 0x100;
     for (int byte = 0; byte < 256; byte++) {
         bool printable = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte != 0xad);
-        json_put_utf8(printable ? (uint32_t)byte : other, v->names[byte]);
+        utf8_encode(printable ? (uint32_t)byte : other, v->names[byte]);
         other += !printable;
         v->tokens[byte] = v->names[byte];
         v->types[byte] = 1;

@@ -1,10 +1,11 @@
 /* Chat templates: recognition and rendering against published texts, spans, and the ids of rendered
  * prompts. */
 
+#include "../../cli/json_read.h"
+#include "base/utf8.h"
 #include "support/check.h"
 #include "support/fault.h"
 #include "support/gguf_write.h"
-#include "support/json_scan.h"
 #include "text/prompt.h"
 #include "text/template.h"
 
@@ -50,72 +51,72 @@ static const struct template *find(const char *name)
     return template;
 }
 
-/* The part of a conversation that cases.json shares between its cases. */
-static size_t read_conversation(const char *json, struct message *messages)
+/* The conversation that the cases of cases.json share. */
+static size_t read_conversation(const struct json *list, struct message *messages)
 {
     size_t n = 0;
-    const char *end = json_find(json, NULL, "cases");
-    for (const char *at = json; n < MAX_MESSAGES && (at = json_find(at, end, "role")) != NULL;
-         n++) {
-        messages[n].role = at[1] == 's'   ? MESSAGE_SYSTEM
-                           : at[1] == 'u' ? MESSAGE_USER
-                                          : MESSAGE_ASSISTANT;
-        messages[n].text = json_string(json_find(at, end, "content"), &messages[n].n_bytes);
+    for (const struct json *item = list ? list->first : NULL; item && n < MAX_MESSAGES;
+         item = item->next) {
+        const struct json *role = json_member(item, "role"), *text = json_member(item, "content");
+        if (!CHECK(role && text))
+            break;
+        messages[n++] = (struct message){.role = *role->text == 's'   ? MESSAGE_SYSTEM
+                                                 : *role->text == 'u' ? MESSAGE_USER
+                                                                      : MESSAGE_ASSISTANT,
+                                         .text = text->text,
+                                         .n_bytes = text->n_bytes};
     }
     return n;
 }
 
 /* Recognises and renders one case; its text is what one of the two published expectations says. */
-static void check_case_object(const char *at, const struct message *messages, size_t n_messages)
+static void check_case_object(const struct json *item, const struct message *messages,
+                              size_t n_messages)
 {
-    size_t n, n_jinja = 0;
     struct error err = {0};
     struct rendered rendered = {0};
     const struct template *template;
-    char *jinja = json_string(json_find(at, NULL, "template"), &n_jinja);
-    char *builtin = json_string(json_find(at, NULL, "expected_builtin"), &n);
-    char *by_jinja = json_string(json_find(at, NULL, "expected_jinja"), &n);
-    struct template_source source = {.jinja = jinja, .n_bytes = n_jinja};
-    if (CHECK(jinja && builtin && by_jinja) &&
-        CHECK_INT(template_recognise(&source, &template, &err), 0) &&
+    const struct json *jinja = json_member(item, "template");
+    const struct json *builtin = json_member(item, "expected_builtin");
+    const struct json *by_jinja = json_member(item, "expected_jinja");
+    REQUIRE(jinja && builtin && by_jinja);
+    struct template_source source = {.jinja = jinja->text, .n_bytes = jinja->n_bytes};
+    if (CHECK_INT(template_recognise(&source, &template, &err), 0) &&
         CHECK_INT(template_render(template, messages, n_messages, true, &rendered, &err), 0)) {
         const char *text = rendered.text.data;
-        bool equal = strcmp(text, builtin) == 0 || strcmp(text, by_jinja) == 0;
-        CHECK_TEXT(text, equal ? text : builtin);
+        bool equal = strcmp(text, builtin->text) == 0 || strcmp(text, by_jinja->text) == 0;
+        CHECK_TEXT(text, equal ? text : builtin->text);
         check_spans(&rendered);
     }
     rendered_deinit(&rendered);
-    free(jinja);
-    free(builtin);
-    free(by_jinja);
 }
 
 TEST(published_conversations)
 {
-    size_t n_bytes, n_cases = 0, n_messages;
-    const char *path = check_data_path("templates/cases.json");
-    char *json = path ? json_read_file(path, &n_bytes) : NULL;
-    if (json == NULL)
-        SKIP("no templates/cases.json in the shared test data");
+    size_t n_bytes, n_cases = 0;
+    struct arena arena = {0};
+    struct error err = {0};
     struct message messages[MAX_MESSAGES];
-    n_messages = read_conversation(json, messages);
+    char *text = check_read_file(check_data_path("templates/cases.json"), &n_bytes);
+    if (text == NULL)
+        SKIP("no templates/cases.json in the shared test data");
+    const struct json *json = json_read(&arena, text, n_bytes, &err);
+    const struct json *cases = json_member(json, "cases");
+    REQUIRE(cases);
+    size_t n_messages = read_conversation(json_member(json, "conversation"), messages);
     CHECK_UINT(n_messages, 6);
-    for (const char *at = json_find(json, NULL, "cases");
-         (at = json_find(at, NULL, "name")) != NULL;) {
-        size_t n;
-        char *name = json_string(at, &n);
+    for (const struct json *item = cases->first; item; item = item->next) {
+        const struct json *name = json_member(item, "name");
         /* Two cases go on with roles of tools, which are no part of what trawl asks. */
-        if (name != NULL && strstr(name, "tool call") == NULL) {
-            check_case("%s", name);
-            check_case_object(at, messages, n_messages);
+        if (CHECK(name) && strstr(name->text, "tool call") == NULL) {
+            check_case("%s", name->text);
+            check_case_object(item, messages, n_messages);
             n_cases++;
         }
-        free(name);
     }
     CHECK_UINT(n_cases, 22);
-    for (size_t i = 0; i < n_messages; i++)
-        free((char *)messages[i].text);
-    free(json);
+    arena_deinit(&arena);
+    free(text);
 }
 
 /* The family of every template in the shared data; NULL: refused. */
@@ -175,7 +176,7 @@ TEST(recognises_or_refuses)
         char relative[160];
         size_t n = 0;
         snprintf(relative, sizeof(relative), "templates/%s.jinja", FAMILIES[i].file);
-        char *jinja = json_read_file(check_data_path(relative), &n);
+        char *jinja = check_read_file(check_data_path(relative), &n);
         struct template_source source = {.jinja = jinja, .n_bytes = n};
         const struct template *template = NULL;
         struct error err = {0};
@@ -405,10 +406,10 @@ static struct tokenizer *open_vocabulary(bool add_bos, const char *name)
     int32_t types[COUNT(tokens)];
     for (int byte = 0; byte < 128; byte++) {
         bool printable = byte > 0x20 && byte < 0x7f;
-        json_put_utf8(printable      ? (uint32_t)byte
-                      : byte == 0x7f ? 0x121
-                                     : 0x100u + (uint32_t)byte,
-                      names[byte]);
+        utf8_encode(printable      ? (uint32_t)byte
+                    : byte == 0x7f ? 0x121
+                                   : 0x100u + (uint32_t)byte,
+                    names[byte]);
         tokens[byte] = names[byte];
         types[byte] = 1;
     }

@@ -1,7 +1,7 @@
 /* Tokenizers against published vectors and against themselves. */
 
+#include "../../cli/json_read.h"
 #include "support/check.h"
-#include "support/json_scan.h"
 #include "support/vocabulary_recipe.h"
 #include "text/tokenizer.h"
 
@@ -20,6 +20,18 @@ static struct tokenizer *open_file(const char *relative)
     if (path != NULL && tokenizer == NULL)
         CHECK_TEXT(err.text, "");
     return tokenizer;
+}
+
+/* A file of the shared data; NULL when it is not there. */
+static const struct json *read_json(struct arena *arena, const char *relative)
+{
+    struct error err = {0};
+    size_t n_bytes;
+    char *text = check_read_file(check_data_path(relative), &n_bytes);
+    const struct json *json = text ? json_read(arena, text, n_bytes, &err) : NULL;
+    CHECK_TEXT(err.text, "");
+    free(text);
+    return json;
 }
 
 /* "1 2 3", malloced. */
@@ -69,9 +81,9 @@ static void check_vector_file(const char *name)
         SKIP("no vocabularies in the shared test data");
     size_t n_in = 0, n_out = 0;
     strcat(relative, ".inp");
-    char *in = json_read_file(check_data_path(relative), &n_in);
+    char *in = check_read_file(check_data_path(relative), &n_in);
     strcpy(strrchr(relative, '.'), ".out");
-    char *out = json_read_file(check_data_path(relative), &n_out);
+    char *out = check_read_file(check_data_path(relative), &n_out);
     size_t n = 0;
     for (char *text = in, *line = out; in && out && text != NULL && *line != '\0'; n++) {
         char *end = strstr(text, SEPARATOR);
@@ -120,30 +132,24 @@ TEST(vectors_refact)
     check_vector_file("refact");
 }
 
-/* Objects {"text": ..., "ids": [...]} between [at] and [end]; [bos] when the ids begin with it. */
-static size_t check_objects(const struct tokenizer *tokenizer, const char *at, const char *end,
-                            bool bos)
+/* Objects {"text": ..., "ids": [...]}; [bos] when the ids begin with it. */
+static size_t check_objects(const struct tokenizer *tokenizer, const struct json *list, bool bos)
 {
     size_t n_cases = 0;
-    while ((at = json_find(at, end, "text")) != NULL) {
-        size_t n_bytes = 0;
+    for (const struct json *item = list ? list->first : NULL; item; item = item->next, n_cases++) {
+        const struct json *text = json_member(item, "text"), *array = json_member(item, "ids");
         int32_t ids[1024];
-        char *text = json_string(at, &n_bytes);
-        const char *array = json_find(at, end, "ids");
-        if (text == NULL || array == NULL) {
-            free(text);
+        size_t n = 0;
+        if (!CHECK(text && array))
             break;
-        }
-        size_t n = json_integers(array, ids, COUNT(ids));
+        for (const struct json *id = array->first; id && n < COUNT(ids); id = id->next)
+            ids[n++] = (int32_t)id->number;
         char *expected = ids_text(ids + bos, n - bos);
-        check_case("text %.60s", text);
+        check_case("text %.60s", text->text);
         if (bos)
             CHECK_INT(ids[0], tokenizer_role(tokenizer, TOKEN_BOS));
-        check_ids(tokenizer, text, n_bytes, !bos, expected);
+        check_ids(tokenizer, text->text, text->n_bytes, !bos, expected);
         free(expected);
-        free(text);
-        n_cases++;
-        at = array;
     }
     return n_cases;
 }
@@ -157,36 +163,32 @@ TEST(vectors_of_other_projects)
                 {"Xenova/llama-tokenizer", "llama-spm", true},
                 {"Xenova/llama3-tokenizer", "llama-bpe", false},
                 {"Xenova/Qwen1.5-0.5B-Chat", "qwen2", false}};
-    size_t n_bytes;
-    const char *path = check_data_path("vocab/more-vectors.json");
-    char *json = path ? json_read_file(path, &n_bytes) : NULL;
+    struct arena arena = {0};
+    const struct json *json = read_json(&arena, "vocab/more-vectors.json");
     if (json == NULL)
         SKIP("no vocab/more-vectors.json in the shared test data");
     for (size_t i = 0; i < COUNT(SETS); i++) {
         char relative[64];
         snprintf(relative, sizeof(relative), "vocab/ggml-vocab-%s.gguf", SETS[i].vocabulary);
         struct tokenizer *tokenizer = open_file(relative);
-        const char *at = json_find(json, NULL, SETS[i].key);
-        const char *end = at ? strstr(at, "\"Xenova/") : NULL;
-        if (CHECK(tokenizer != NULL && at != NULL))
-            CHECK(check_objects(tokenizer, at, end, SETS[i].bos) >= 20);
+        if (CHECK(tokenizer != NULL))
+            CHECK(check_objects(tokenizer, json_member(json, SETS[i].key), SETS[i].bos) >= 20);
         tokenizer_close(tokenizer);
     }
-    free(json);
+    arena_deinit(&arena);
 }
 
 TEST(vectors_of_llama_2)
 {
-    size_t n_bytes;
-    const char *path = check_data_path("vocab/llama2-prompt-vectors.json");
-    char *json = path ? json_read_file(path, &n_bytes) : NULL;
+    struct arena arena = {0};
+    const struct json *json = read_json(&arena, "vocab/llama2-prompt-vectors.json");
     struct tokenizer *tokenizer = open_file("vocab/ggml-vocab-llama-spm.gguf");
     if (json == NULL || tokenizer == NULL)
         SKIP("no vocab/llama2-prompt-vectors.json in the shared test data");
     CHECK(tokenizer_add_bos(tokenizer));
-    CHECK_UINT(check_objects(tokenizer, json, NULL, true), 5);
+    CHECK_UINT(check_objects(tokenizer, json_member(json, "cases"), true), 5);
     tokenizer_close(tokenizer);
-    free(json);
+    arena_deinit(&arena);
 }
 
 TEST(merges_by_rank)

@@ -1,5 +1,5 @@
-#ifndef TEXT_UTF8_H
-#define TEXT_UTF8_H
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
 /* UTF-8, strictly (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF), one
  * character at a time. */
 
