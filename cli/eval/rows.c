@@ -1,73 +1,47 @@
 #include "rows.h"
 
+#include "../input/charset.h"
+#include "../input/csv.h"
+#include "../input/lines.h"
 #include "../json_read.h"
-#include "base/arena.h"
-#include "base/bytes.h"
 #include "base/size.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define MOST_COLUMNS 100000
+#define MOST_COLUMNS   100000
+#define MOST_ROW_BYTES ((size_t)256 << 20)
 
+/* One of csv and lines is open. */
 struct rows {
-    FILE *file;
     char *path;
-    bool first_is_read; /* the first row is in the buffer: of JSON, which has no header */
-    char separator;
-    uint64_t n_read; /* lines */
-    char *line;      /* getline's */
-    size_t line_capacity;
-    struct bytes text; /* the row as it was read; texts of CSV are taken apart in place */
+    bool is_json;
+    struct csv csv;
+    struct lines lines;
+    uint64_t n_lines; /* of JSON, read */
     struct row row;
     struct row_cell *cells; /* [capacity] */
     size_t capacity;
-    char **header; /* [n_header] */
+    char **header; /* [n_header] of CSV */
     size_t n_header;
     struct arena arena; /* of the JSON row */
 };
 
-static int fail_row(const struct rows *rows, struct error *err)
+static int fail_row(const struct rows *rows, uint64_t line, struct error *err)
 {
-    return fail_context(err, "%s: line %" PRIu64, rows->path, rows->row.line);
-}
-
-/* Appends the next line with its end. 1, 0 at the end of the file, -1. */
-static int read_line(struct rows *rows, struct error *err)
-{
-    errno = 0;
-    ssize_t n = getline(&rows->line, &rows->line_capacity, rows->file);
-    if (n < 0 && feof(rows->file) && !ferror(rows->file))
-        return 0;
-    if (n < 0)
-        return fail_errno(err, ERROR_IO, errno ? errno : EIO, "%s", rows->path);
-    rows->n_read++;
-    return bytes_append(&rows->text, rows->line, (size_t)n, err) < 0 ? -1 : 1;
-}
-
-/* The next line that is not blank, alone in the buffer. */
-static int read_row(struct rows *rows, struct error *err)
-{
-    int status;
-    do {
-        bytes_clear(&rows->text);
-        status = read_line(rows, err);
-        rows->row.line = rows->n_read;
-    } while (status > 0 && strspn(rows->text.data, "\r\n") == rows->text.n_bytes);
-    return status;
+    return fail_context(err, "%s: line %" PRIu64, rows->path, line);
 }
 
 static int add_cell(struct rows *rows, struct row_cell cell, struct error *err)
 {
     if (rows->row.n_cells == rows->capacity) {
-        if (rows->capacity >= MOST_COLUMNS) {
-            fail(err, ERROR_LIMIT, "more than %d columns", MOST_COLUMNS);
-            return fail_row(rows, err);
-        }
+        if (rows->capacity >= MOST_COLUMNS)
+            return fail(err, ERROR_LIMIT, "more than %d columns", MOST_COLUMNS);
         size_t capacity = max_size(16, rows->capacity * 2);
         struct row_cell *cells = realloc(rows->cells, capacity * sizeof *cells);
         if (!cells)
@@ -79,113 +53,45 @@ static int add_cell(struct rows *rows, struct row_cell cell, struct error *err)
     return 0;
 }
 
-/* ---- CSV (RFC 4180), and TSV as trawl writes it: \t, \n, \r and \\, no quotes ---- */
+/* ---- CSV, and TSV as trawl writes it ---- */
 
-/* Reads on while a quoted cell holds line ends. */
-static int read_rest(struct rows *rows, struct error *err)
-{
-    bool quoted = false, begins = rows->separator != '\t';
-    for (size_t at = 0; at < rows->text.n_bytes || quoted; at++) {
-        if (at == rows->text.n_bytes) {
-            int status = read_line(rows, err);
-            if (status < 0)
-                return -1;
-            if (status == 0) {
-                fail(err, ERROR_FORMAT, "a quoted cell does not end");
-                return fail_row(rows, err);
-            }
-        }
-        const char *text = rows->text.data; /* a NUL is behind the last */
-        if (quoted && text[at] == '"' && text[at + 1] == '"')
-            at++;
-        else if (text[at] == '"' && (quoted || begins))
-            quoted = !quoted;
-        begins = text[at] == rows->separator && rows->separator != '\t';
-    }
-    return 0;
-}
-
-/* Takes the quotes off a cell that begins with one, moving its text to [to]; both are moved on to
- * where it ends. What stands behind the closing quote is left. */
-static void unquote(const char **at, char **to)
-{
-    const char *from = *at + 1;
-    for (; *from != '"' || from[1] == '"'; from++) {
-        from += *from == '"';
-        *(*to)++ = *from;
-    }
-    *at = from + 1;
-}
-
-/* The byte at [*at], which a backslash may stand for; both are moved on. */
-static void unescape(const char **at, char **to)
-{
-    static const char letters[] = "tnr\\", special[] = "\t\n\r\\";
-    const char *found = **at == '\\' && (*at)[1] ? strchr(letters, (*at)[1]) : NULL;
-    *(*to)++ = found ? special[found - letters] : **at;
-    *at += found ? 2 : 1;
-}
-
-static int split_cells(struct rows *rows, struct error *err)
-{
-    if (read_rest(rows, err) < 0)
-        return -1;
-    char *to = rows->text.data;
-    const char *at = to, *end = to + rows->text.n_bytes;
-    end -= end > at && end[-1] == '\n';
-    end -= end > at && end[-1] == '\r';
-    rows->row.n_cells = 0;
-    for (bool more = true; more;) {
-        size_t i = rows->row.n_cells;
-        struct row_cell cell = {.name = i < rows->n_header ? rows->header[i] : "", .text = to};
-        if (rows->separator == '\t') {
-            while (at < end && *at != '\t')
-                unescape(&at, &to);
-        } else if (at < end && *at == '"') {
-            unquote(&at, &to);
-        }
-        while (at < end && *at != rows->separator)
-            *to++ = *at++;
-        cell.n_bytes = (size_t)(to - cell.text);
-        more = at++ < end;
-        *to++ = '\0';
-        if (add_cell(rows, cell, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* The first line, which is in the buffer, names the columns. */
+/* The first row names the columns. */
 static int take_header(struct rows *rows, struct error *err)
 {
-    const char *text = rows->text.data;
-    rows->separator = strchr(text, '\t')                        ? '\t'
-                      : strchr(text, ',') || !strchr(text, ';') ? ','
-                                                                : ';';
-    if (split_cells(rows, err) < 0)
-        return -1;
-    rows->header = calloc(rows->row.n_cells, sizeof *rows->header);
+    rows->header = calloc(rows->csv.n_cells, sizeof *rows->header);
     if (!rows->header)
-        return fail_memory(err, rows->row.n_cells * sizeof *rows->header, "columns");
-    for (size_t i = 0; i < rows->row.n_cells; i++) {
-        rows->header[i] = strdup(rows->cells[i].text);
-        if (!rows->header[i])
-            return fail_memory(err, rows->cells[i].n_bytes, "columns");
-        rows->n_header++;
+        return fail_memory(err, rows->csv.n_cells * sizeof *rows->header, "columns");
+    for (; rows->n_header < rows->csv.n_cells; rows->n_header++) {
+        size_t n_bytes;
+        char **name = &rows->header[rows->n_header];
+        *name = strdup(csv_cell(&rows->csv, rows->n_header, &n_bytes));
+        if (!*name)
+            return fail_memory(err, n_bytes, "columns");
     }
     return 0;
 }
 
 static int take_cells(struct rows *rows, struct error *err)
 {
-    if (split_cells(rows, err) < 0)
-        return -1;
-    if (rows->row.n_cells > rows->n_header) {
-        fail(err, ERROR_FORMAT, "%zu cells under %zu columns (is the first line the header?)",
-             rows->row.n_cells, rows->n_header);
-        return fail_row(rows, err);
+    size_t n_cells = rows->csv.n_cells;
+    if (n_cells > rows->n_header)
+        return fail(err, ERROR_FORMAT,
+                    "%zu cells under %zu columns (is the first line the header?)", n_cells,
+                    rows->n_header);
+    for (size_t i = 0; i < n_cells; i++) {
+        struct row_cell cell = {.name = rows->header[i]};
+        cell.text = csv_cell(&rows->csv, i, &cell.n_bytes);
+        if (add_cell(rows, cell, err) < 0)
+            return -1;
     }
     return 1;
+}
+
+static int next_of_csv(struct rows *rows, struct error *err)
+{
+    int status = csv_next(&rows->csv, err);
+    rows->row.line = rows->csv.line;
+    return status > 0 ? take_cells(rows, err) : status;
 }
 
 /* ---- JSON ---- */
@@ -220,15 +126,14 @@ static int decode_base64(struct rows *rows, const struct json *json, struct row_
     return 0;
 }
 
-static int take_object(struct rows *rows, struct error *err)
+static int take_object(struct rows *rows, const struct line *line, struct error *err)
 {
     arena_deinit(&rows->arena);
-    const struct json *json = json_read(&rows->arena, rows->text.data, rows->text.n_bytes, err);
-    if (json && json->kind != JSON_OBJECT)
-        fail(err, ERROR_FORMAT, "one JSON object per line is wanted");
-    if (!json || json->kind != JSON_OBJECT)
-        return fail_row(rows, err);
-    rows->row.n_cells = 0;
+    const struct json *json = json_read(&rows->arena, line->text, line->n_bytes, err);
+    if (!json)
+        return -1;
+    if (json->kind != JSON_OBJECT)
+        return fail(err, ERROR_FORMAT, "one JSON object per line is wanted");
     for (const struct json *member = json->first; member; member = member->next) {
         const struct json *bytes = json_member(member, "bytes");
         struct row_cell cell = {.name = member->name, .text = ""};
@@ -248,44 +153,80 @@ static int take_object(struct rows *rows, struct error *err)
     return 1;
 }
 
+static int next_of_json(struct rows *rows, struct error *err)
+{
+    struct line line;
+    int status;
+    do {
+        rows->row.line = ++rows->n_lines;
+        status = lines_next(&rows->lines, &line, err);
+    } while (status > 0 && line_is_blank(line.text, line.n_bytes));
+    return status > 0 ? take_object(rows, &line, err) : status;
+}
+
 /* ---- Either ---- */
+
+/* Without its byte order mark. */
+static struct intake *open_file(const char *path, struct error *err)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        fail_errno(err, ERROR_IO, errno, "%s", path);
+        return NULL;
+    }
+    struct intake *file = intake_open_fd(fd, err);
+    return file ? charset_open(file, err) : NULL;
+}
+
+/* [intake] is taken; its first bytes are looked at. */
+static int open_rows(struct rows *rows, struct intake *intake, struct error *err)
+{
+    const char *head;
+    size_t n_head, n_blank = 0;
+    csv_init(&rows->csv, intake, ',', MOST_ROW_BYTES);
+    if (intake_peek(intake, INTAKE_HEAD_BYTES, &head, &n_head, err) < 0)
+        return fail_context(err, "%s", rows->path);
+    while (n_blank < n_head && strchr(" \t\r\n", head[n_blank]) && head[n_blank])
+        n_blank++;
+    char first = n_blank < n_head ? head[n_blank] : '\0';
+    if (first == '[')
+        return fail(err, ERROR_FORMAT,
+                    "%s: one JSON object per line is wanted, not an array (jq -c '.[]' makes them "
+                    "of one)",
+                    rows->path);
+    if (first == '{') {
+        rows->is_json = true;
+        rows->csv.intake = NULL;
+        lines_init(&rows->lines, intake, '\n', MOST_ROW_BYTES);
+        return 0;
+    }
+    const char *end = memchr(head + n_blank, '\n', n_head - n_blank);
+    size_t n_line = (size_t)((end ? end : head + n_head) - head);
+    if (memchr(head, '\t', n_line)) {
+        rows->csv.delimiter = '\t';
+        rows->csv.escapes = true;
+    } else if (!memchr(head, ',', n_line) && memchr(head, ';', n_line)) {
+        rows->csv.delimiter = ';';
+    }
+    int status = csv_next(&rows->csv, err);
+    if (status > 0)
+        status = take_header(rows, err);
+    return status < 0 ? fail_row(rows, rows->csv.line, err) : 0;
+}
 
 struct rows *rows_open(const char *path, struct error *err)
 {
     struct rows *rows = calloc(1, sizeof *rows);
-    bool is_stdin = strcmp(path, "-") == 0;
     if (!rows) {
         fail_memory(err, sizeof *rows, "rows");
         return NULL;
     }
-    rows->path = strdup(is_stdin ? "(standard input)" : path);
-    rows->file = is_stdin ? stdin : fopen(path, "re");
-    int status = -1;
+    rows->path = strdup(strcmp(path, "-") == 0 ? "(standard input)" : path);
     if (!rows->path)
         fail_memory(err, strlen(path), "rows");
-    else if (!rows->file)
-        fail_errno(err, ERROR_IO, errno, "%s", path);
-    else
-        status = read_row(rows, err);
-
-    static const char mark[] = "\xef\xbb\xbf";
-    if (status > 0 && rows->text.n_bytes >= 3 && memcmp(rows->text.data, mark, 3) == 0) {
-        memmove(rows->text.data, rows->text.data + 3, rows->text.n_bytes - 2);
-        rows->text.n_bytes -= 3;
-    }
-    if (status > 0) {
-        char first = rows->text.data[strspn(rows->text.data, " \t")];
-        if (first == '[')
-            status = fail(err, ERROR_FORMAT,
-                          "%s: one JSON object per line is wanted, not an array (jq -c '.[]' makes "
-                          "them of one)",
-                          rows->path);
-        else if (first == '{')
-            rows->first_is_read = true;
-        else
-            status = take_header(rows, err);
-    }
-    if (status >= 0)
+    struct intake *intake = rows->path ? open_file(path, err) : NULL;
+    if (intake && open_rows(rows, intake, err) == 0)
         return rows;
     rows_close(rows);
     return NULL;
@@ -293,31 +234,24 @@ struct rows *rows_open(const char *path, struct error *err)
 
 int rows_next(struct rows *rows, const struct row **row, struct error *err)
 {
-    int status = 1;
-    if (!rows->first_is_read)
-        status = read_row(rows, err);
-    rows->first_is_read = false;
-    if (status <= 0)
-        return status;
-    status = rows->header ? take_cells(rows, err) : take_object(rows, err);
+    rows->row.n_cells = 0;
+    int status = rows->is_json ? next_of_json(rows, err) : next_of_csv(rows, err);
     rows->row.cells = rows->cells;
     *row = &rows->row;
-    return status;
+    return status < 0 ? fail_row(rows, rows->row.line, err) : status;
 }
 
 void rows_close(struct rows *rows)
 {
     if (!rows)
         return;
-    if (rows->file && rows->file != stdin)
-        fclose(rows->file);
     for (size_t i = 0; i < rows->n_header; i++)
         free(rows->header[i]);
     free(rows->header);
     free(rows->cells);
-    free(rows->line);
     free(rows->path);
-    bytes_deinit(&rows->text);
+    csv_deinit(&rows->csv);
+    lines_deinit(&rows->lines);
     arena_deinit(&rows->arena);
     free(rows);
 }

@@ -14,6 +14,7 @@ void csv_init(struct csv *csv, struct intake *intake, char delimiter, size_t mos
     csv->intake = intake;
     csv->delimiter = delimiter;
     csv->most_bytes = most_bytes;
+    csv->next_line = 1;
 }
 
 void csv_deinit(struct csv *csv)
@@ -56,6 +57,8 @@ static int end_cell(struct csv *csv, struct error *err)
         csv->ends = ends;
         csv->capacity = capacity;
     }
+    if (bytes_append(&csv->text, "", 1, err) < 0)
+        return -1;
     csv->ends[csv->n_cells++] = csv->text.n_bytes;
     return 0;
 }
@@ -69,7 +72,8 @@ static size_t plain_length(const struct csv *csv, enum state state)
         const char *quote = memchr(at, '"', (size_t)(end - at));
         return (size_t)((quote ? quote : end) - at);
     }
-    while (at < end && *at != csv->delimiter && *at != '\n' && *at != '\r')
+    while (at < end && *at != csv->delimiter && *at != '\n' && *at != '\r' &&
+           (*at != '\\' || !csv->escapes))
         at++;
     return (size_t)(at - from);
 }
@@ -77,17 +81,34 @@ static size_t plain_length(const struct csv *csv, enum state state)
 /* A row's bytes go nowhere once it is too large. */
 static int keep(struct csv *csv, size_t n_bytes, bool *too_large, struct error *err)
 {
-    const char *from = csv->buffer + csv->start;
+    const char *from = csv->buffer + csv->start, *end = from + n_bytes;
+    for (const char *at = from; (at = memchr(at, '\n', (size_t)(end - at))); at++)
+        csv->next_line++;
     csv->start += n_bytes;
     *too_large =
         *too_large || csv->text.n_bytes + n_bytes > csv->most_bytes || csv->n_cells >= MOST_CELLS;
     return *too_large ? 0 : bytes_append(&csv->text, from, n_bytes, err);
 }
 
+/* Behind a backslash, which stays where no letter gives it a meaning. */
+static int keep_escaped(struct csv *csv, bool *too_large, struct error *err)
+{
+    static const char letters[] = "tnr\\", meant[] = "\t\n\r\\";
+    int c = peek(csv, err);
+    const char *letter = c > 0 ? strchr(letters, c) : NULL;
+    if (c == -2)
+        return -1;
+    csv->start += letter != NULL;
+    *too_large = *too_large || csv->text.n_bytes + 1 > csv->most_bytes;
+    return *too_large ? 0
+                      : bytes_append(&csv->text, letter ? &meant[letter - letters] : "\\", 1, err);
+}
+
 static int take_line_end(struct csv *csv, struct error *err)
 {
     int c = peek(csv, err);
     csv->start += c >= 0;
+    csv->next_line += c >= 0;
     if (c == '\r') {
         c = peek(csv, err);
         csv->start += c == '\n';
@@ -107,6 +128,7 @@ int csv_next(struct csv *csv, struct error *err)
             return -1;
     if (c < 0)
         return c == END ? 0 : -1;
+    csv->line = csv->next_line;
 
     for (;; c = peek(csv, err)) {
         if (c == -2)
@@ -116,7 +138,7 @@ int csv_next(struct csv *csv, struct error *err)
             return fail(err, ERROR_FORMAT, "the input ends inside a quoted cell");
         if (c == END || (ends_line && state != QUOTED))
             break;
-        if (c == '"' && state == CELL_START) {
+        if (c == '"' && state == CELL_START && !csv->escapes) {
             state = QUOTED;
             csv->start++;
         } else if (c == '"' && state == QUOTED) {
@@ -132,6 +154,10 @@ int csv_next(struct csv *csv, struct error *err)
             if (!too_large && end_cell(csv, err) < 0)
                 return -1;
             too_large = too_large || csv->n_cells >= MOST_CELLS;
+        } else if (c == '\\' && csv->escapes) {
+            csv->start++;
+            if (keep_escaped(csv, &too_large, err) < 0)
+                return -1;
         } else {
             state = state == QUOTED ? QUOTED : UNQUOTED;
             if (keep(csv, plain_length(csv, state), &too_large, err) < 0)
@@ -148,6 +174,6 @@ int csv_next(struct csv *csv, struct error *err)
 const char *csv_cell(const struct csv *csv, size_t i, size_t *n_bytes)
 {
     size_t start = i > 0 ? csv->ends[i - 1] : 0;
-    *n_bytes = csv->ends[i] - start;
-    return csv->text.data ? csv->text.data + start : "";
+    *n_bytes = csv->ends[i] - start - 1;
+    return csv->text.data + start;
 }

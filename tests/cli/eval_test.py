@@ -4,9 +4,12 @@ be counted by hand, and that a calibration does in grep what it says. Metrics th
 
 TRAWL names the program (default ./trawl), TRAWL_TEST_MODEL a small model."""
 
+import csv
+import io
 import json
 import math
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -116,6 +119,26 @@ def test_joining():
     ok("names that are not UTF-8", evaluated("bytes", "--labels", "bytes.csv", "bytes.jsonl")["q"]["n"] == 2)
 
 
+def test_rows_beside_python():
+    """Names of all sorts, as Python's csv writes them, are the same names as in JSON."""
+    rng = random.Random(os.environ.get("SEED", 1))
+    pieces = ["a", " ", '"', '""', ",", ";", "\n", "\r", "\r\n", "\\", "\\n", "ü😀", "'"]
+    names = sorted({"x" + "".join(rng.choice(pieces) for _ in range(rng.randrange(12))) + "x" for _ in range(300)})
+    write("names.jsonl", "".join(json.dumps({"id": name, "p_yes": 0.9 if i % 3 else 0.1}) + "\n" for i, name in enumerate(names)))
+    # With other ends than CR LF, Python leaves a lone CR or LF without the quotes that it needs itself.
+    for quoting, end in ((csv.QUOTE_MINIMAL, "\r\n"), (csv.QUOTE_ALL, "\n"), (csv.QUOTE_ALL, "\r\n"), (csv.QUOTE_ALL, "\r")):
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, quoting=quoting, lineterminator=end)
+        writer.writerows([["id", "q"]] + [[name, "yes" if i % 3 else "no"] for i, name in enumerate(names)])
+        q = evaluated("names", "--labels", write("names.csv", text.getvalue()), "names.jsonl").get("q", {})
+        ok(f"every name, quoting {quoting}, lines end in {end!r}", (q.get("n"), q.get("accuracy")) == (len(names), 1), q)
+    write("utf16.csv", "")
+    with open("utf16.csv", "w", encoding="utf-16", newline="") as file:
+        file.write("id,q\r\nü,yes\r\nb,no\r\n")
+    write("ü.jsonl", '{"id": "ü", "p_yes": 0.9}\n{"id": "b", "p_yes": 0.2}\n')
+    ok("UTF-16", evaluated("utf16", "--labels", "utf16.csv", "q=ü.jsonl")["q"]["n"] == 2)
+
+
 def test_refusals():
     write("labels.csv", "id,q\na,yes\nb,no\n")
     write("good.csv", "id,q\na,0.7\nb,0.2\n")
@@ -128,7 +151,9 @@ def test_refusals():
             ("JSON that is none", "line 1: not JSON", '{"id": "a", q: 1}\n'),
             ("an array", "jq", '[{"id": "a"}]\n'),
             ("a wide row", "line 3: 3 cells under 2 columns", "id,q\na,0.5\nb,0.5,0.5\n"),
-            ("an open quote", "line 2: a quoted cell does not end", 'id,q\n"a,0.5\nb,0.2\n'),
+            ("an open quote", "line 2: the input ends inside a quoted cell", 'id,q\n"a,0.5\nb,0.2\n'),
+            ("a row after long ones", "line 6: q: 'x' is not a number", '\n\nid,q\n"a\n",0.5\nb,x\n'),
+            ("more cells than any table", "line 2: a row of more than 4096 cells", "id,q\na,0.5" + "," * 5000 + "\n"),
             ("nobody labelled", "no answer is about a labelled document", "id,q\nx,0.5\n"),
             ("nothing at all", "bad: no `p_yes`", "")):
         write("bad", text)
@@ -311,7 +336,7 @@ def test_ask(calibration, expected):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for test in (test_forms, test_joining, test_refusals, test_printed, test_choices, test_calibration, test_grep):
+        for test in (test_forms, test_joining, test_rows_beside_python, test_refusals, test_printed, test_choices, test_calibration, test_grep):
             test()
         os.chdir("/")
     print(f"eval_test: {passed} passed, {failed} failed")
