@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "base/sha256.h"
+#include "input/field_template.h"
 #include "interrupt.h"
 #include "job/sweep_file.h"
 #include "message.h"
-#include "sheet/fill.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -100,7 +100,8 @@ static int fill_questions(struct ask_run *run, struct asked_record *asked, struc
     int rc = 1;
     for (size_t q = 0; q < n && rc == 1; q++) {
         from[q] = asked->filled.n_bytes;
-        if (fill_text(sheet->questions[q].text, asked->record, &asked->filled, why) < 0 ||
+        if (field_template_render(sheet->questions[q].text, TEMPLATE_OF_QUESTION, asked->record,
+                                  &asked->filled, why) < 0 ||
             bytes_append(&asked->filled, "", 1, why) < 0)
             rc = why->kind == ERROR_USAGE ? 0 : -1;
     }

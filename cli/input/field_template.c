@@ -1,6 +1,5 @@
 #include "field_template.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* A piece of a template. */
@@ -11,13 +10,15 @@ struct piece {
 };
 
 /* The piece at *at, which goes behind it: 1; 0: the end; -1. */
-static int next_piece(const char **at, struct piece *piece, struct error *err)
+static int next_piece(const char **at, enum template_use use, struct piece *piece,
+                      struct error *err)
 {
     static const char escapes[] = "nt\\", meanings[] = "\n\t\\";
     const char *start = *at;
     if (*start == '\0')
         return 0;
-    const char *escape = start[0] == '\\' && start[1] ? strchr(escapes, start[1]) : NULL;
+    bool may_escape = use == TEMPLATE_OF_DOCUMENT && start[0] == '\\' && start[1];
+    const char *escape = may_escape ? strchr(escapes, start[1]) : NULL;
     *piece = (struct piece){.text = start, .n_bytes = 1};
     *at = start + 1;
     if (escape) {
@@ -42,36 +43,45 @@ static int next_piece(const char **at, struct piece *piece, struct error *err)
     return 1;
 }
 
-int field_template_check(const char *template, struct error *err)
+int field_template_check(const char *template, enum template_use use, bool *has_fields,
+                         struct error *err)
 {
     struct piece piece;
+    bool any = false;
     int status;
-    while ((status = next_piece(&template, &piece, err)) > 0)
-        ;
+    while ((status = next_piece(&template, use, &piece, err)) > 0)
+        any |= piece.is_field;
+    if (has_fields)
+        *has_fields = any;
     return status;
 }
 
-static int append_field(const struct piece *piece, const struct record *record, struct bytes *out,
-                        struct error *err)
+static bool is_named(const struct piece *piece, const char *name)
 {
-    for (size_t i = 0; i < record->n_fields; i++) {
-        const struct record_field *field = &record->fields[i];
-        if (strlen(field->name) == piece->n_bytes &&
-            memcmp(field->name, piece->text, piece->n_bytes) == 0)
-            return bytes_append(out, field->value, field->n_bytes, err);
-    }
-    if (piece->n_bytes == 4 && memcmp(piece->text, "text", 4) == 0)
-        return bytes_append(out, record->text, record->n_bytes, err);
-    return 0;
+    return strlen(name) == piece->n_bytes && memcmp(name, piece->text, piece->n_bytes) == 0;
 }
 
-int field_template_render(const char *template, const struct record *record, struct bytes *out,
-                          struct error *err)
+static int append_field(const struct piece *piece, enum template_use use,
+                        const struct record *record, struct bytes *out, struct error *err)
+{
+    for (size_t i = 0; i < record->n_fields; i++)
+        if (is_named(piece, record->fields[i].name))
+            return bytes_append(out, record->fields[i].value, record->fields[i].n_bytes, err);
+    if (use == TEMPLATE_OF_DOCUMENT)
+        return is_named(piece, "text") ? bytes_append(out, record->text, record->n_bytes, err) : 0;
+    if (is_named(piece, "id"))
+        return bytes_append_text(out, record->id, err);
+    return fail(err, ERROR_USAGE, "it has no field '%.*s', which a question asks about",
+                (int)(piece->n_bytes < 80 ? piece->n_bytes : 80), piece->text);
+}
+
+int field_template_render(const char *template, enum template_use use, const struct record *record,
+                          struct bytes *out, struct error *err)
 {
     struct piece piece;
     int status;
-    while ((status = next_piece(&template, &piece, err)) > 0) {
-        status = piece.is_field ? append_field(&piece, record, out, err)
+    while ((status = next_piece(&template, use, &piece, err)) > 0) {
+        status = piece.is_field ? append_field(&piece, use, record, out, err)
                                 : bytes_append(out, piece.text, piece.n_bytes, err);
         if (status < 0)
             return -1;

@@ -46,7 +46,8 @@ struct records *records_open(const struct records_options *options, struct error
         status = fail(err, ERROR_USAGE, "--from: there is no kind '%s'", options->from);
     if (status == 0 && options->document && options->text_field)
         status = fail(err, ERROR_USAGE, "--text and --document both say what the text is");
-    if (status == 0 && options->document && field_template_check(options->document, err) < 0)
+    if (status == 0 && options->document &&
+        field_template_check(options->document, TEMPLATE_OF_DOCUMENT, NULL, err) < 0)
         status = fail_context(err, "--document");
     if (status == 0 && !(records->inputs = inputs_open(&inputs, err)))
         status = -1;
@@ -137,7 +138,7 @@ static int choose_text(const struct records_options *options, struct record *rec
 {
     struct bytes text = {0};
     if (options->document) {
-        if (field_template_render(options->document, record, &text, err) == 0)
+        if (field_template_render(options->document, TEMPLATE_OF_DOCUMENT, record, &text, err) == 0)
             return record_take_text(record, &text, err);
         bytes_deinit(&text);
         return -1;

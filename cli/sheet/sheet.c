@@ -1,7 +1,7 @@
 #include "sheet.h"
 
+#include "../input/field_template.h"
 #include "../input/whole.h"
-#include "fill.h"
 #include "toml.h"
 
 #include <ctype.h>
@@ -42,7 +42,7 @@ static int add(struct sheet *sheet, const char *name, const struct trawl_questio
         sheet->capacity = capacity;
     }
     struct trawl_question added = *question;
-    if (fill_has_fields(added.text, &added.per_document, err) < 0)
+    if (field_template_check(added.text, TEMPLATE_OF_QUESTION, &added.per_document, err) < 0)
         return -1;
     sheet->any_fields |= added.per_document;
     sheet->names[sheet->n_questions] = name;

@@ -1,7 +1,6 @@
 /* Sheets as files: the TOML that is read, and what is refused by its line and name. */
 
-#include "input/record.h"
-#include "sheet/fill.h"
+#include "input/field_template.h"
 #include "sheet/sheet.h"
 #include "sheet/toml.h"
 #include "support/check.h"
@@ -202,7 +201,7 @@ TEST(sheets_that_are_refused)
          "line 7: ask_if: 'maybe' is no answer to a"},
         {Q "[[question]]\nname = 'b'\ntext = 'B?'\nask_if = 'a and b'", "line 7: ask_if is not"},
         {Q "weight = 2", "line 4: a question has no 'weight'"},
-        {"[[question]]\nname = 'a'\ntext = 'Is {it?'", "a brace that belongs to no {field}"},
+        {"[[question]]\nname = 'a'\ntext = 'Is {it?'", "a brace begins the name of a field"},
     };
 #undef Q
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -269,20 +268,31 @@ TEST(lines_are_questions)
 TEST(fields_are_filled_in)
 {
     struct record_field fields[] = {{"title", "Kite {day}", 10}, {"city", "", 0}};
-    struct record record = {.id = "p/1", .fields = fields, .n_fields = 2};
+    struct record record = {
+        .id = "p/1", .text = "its text", .n_bytes = 8, .fields = fields, .n_fields = 2};
     struct bytes out = {0};
     struct error err = {0};
-    CHECK_INT(fill_text("{{{title}}} in '{city}' of {id}", &record, &out, &err), 0);
-    CHECK_TEXT(out.data, "{Kite {day}} in '' of p/1");
-    CHECK_INT(fill_text("{venue}", &record, &out, &err), -1);
+    CHECK_INT(field_template_render("{{{title}}} in '{city}' of {id}, a\\n", TEMPLATE_OF_QUESTION,
+                                    &record, &out, &err),
+              0);
+    CHECK_TEXT(out.data, "{Kite {day}} in '' of p/1, a\\n");
+    CHECK_INT(field_template_render("{venue}", TEMPLATE_OF_QUESTION, &record, &out, &err), -1);
     CHECK_CONTAINS(err.text, "no field 'venue'");
+    bytes_clear(&out);
+    CHECK_INT(field_template_render("{venue}{id}{title}\\t\\\\\\x{{{text}\\", TEMPLATE_OF_DOCUMENT,
+                                    &record, &out, &err),
+              0);
+    CHECK_TEXT(out.data, "Kite {day}\t\\\\x{its text\\");
     bool has_fields = true;
-    CHECK_INT(fill_has_fields("a {{b}} c", &has_fields, &err), 0);
+    CHECK_INT(field_template_check("a {{b}} c", TEMPLATE_OF_QUESTION, &has_fields, &err), 0);
     CHECK(!has_fields);
+    CHECK_INT(field_template_check("a {b} c", TEMPLATE_OF_QUESTION, &has_fields, &err), 0);
+    CHECK(has_fields);
     static const char *const bad[] = {"{", "a } b", "{}", "{a{b}}", "{a"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         check_case("%s", bad[i]);
-        CHECK_INT(fill_has_fields(bad[i], &has_fields, &err), -1);
+        CHECK_INT(field_template_check(bad[i], TEMPLATE_OF_QUESTION, &has_fields, &err), -1);
+        CHECK_INT(field_template_check(bad[i], TEMPLATE_OF_DOCUMENT, NULL, &err), -1);
     }
     bytes_deinit(&out);
 }
