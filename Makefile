@@ -27,7 +27,8 @@ LIB_LIBS   := $(shell pkg-config --libs $(PKGS) $(URING)) -lm -pthread
 OPTIONAL   := $(if $(filter arm64,$(BUILD)),,$(foreach p,libarchive sqlite3 libcurl,$(shell pkg-config --exists $(p) && echo $(p))))
 CLI_CFLAGS := $(shell pkg-config --cflags libxml-2.0 $(OPTIONAL)) $(if $(filter libarchive,$(OPTIONAL)),-DHAVE_LIBARCHIVE) \
 	$(if $(filter sqlite3,$(OPTIONAL)),-DHAVE_SQLITE) $(if $(filter libcurl,$(OPTIONAL)),-DHAVE_LIBCURL)
-CLI_LIBS   := $(shell pkg-config --libs libxml-2.0 $(OPTIONAL)) $(if $(filter darwin%,$(shell $(CC) -dumpmachine | sed 's/.*-//')),-liconv)
+# libcurl is loaded by --fetch.
+CLI_LIBS   := $(shell pkg-config --libs libxml-2.0 $(filter-out libcurl,$(OPTIONAL))) $(if $(filter libcurl,$(OPTIONAL)),-ldl) $(if $(filter darwin%,$(shell $(CC) -dumpmachine | sed 's/.*-//')),-liconv)
 ARCH  := $(shell $(CC) -dumpmachine | sed 's/-.*//;s/arm64/aarch64/')
 
 # Floating point is never reassociated or contracted by the compiler: results are part of the contract (docs/numerics.md).

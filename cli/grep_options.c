@@ -98,7 +98,7 @@ static int read_input(struct grep_options *options, struct given *given,
         return 0;
     case OPTION_FETCH:
         source->fetch.enabled = true;
-        return 0;
+        return fetch_load(err);
     case OPTION_FETCH_DELAY:
         return value_real(use, &source->fetch.delay_s, err);
     case OPTION_TEXT:

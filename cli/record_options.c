@@ -32,7 +32,7 @@ static int read_one(struct record_options *options, const struct option_use *use
         return 0;
     case OPTION_FETCH:
         records->fetch.enabled = true;
-        return 0;
+        return fetch_load(err);
     case OPTION_FETCH_DELAY:
         return value_real(use, &records->fetch.delay_s, err);
     case OPTION_MAX_SIZE:

@@ -10,12 +10,12 @@ bool fetch_is_address(const char *operand)
 
 #ifdef HAVE_LIBCURL
 
+#include "curl_library.h"
 #include "page_cache.h"
 #include "robots.h"
 #include "trawl.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -40,6 +40,7 @@ struct fetch {
     struct fetch_options options;
     size_t most_bytes;
     char *cache; /* folder */
+    const struct curl_library *library;
     CURL *curl;
     struct host *hosts;
 };
@@ -66,19 +67,28 @@ void fetch_close(struct fetch *fetch)
         fetch->hosts = next;
     }
     if (fetch->curl)
-        curl_easy_cleanup(fetch->curl);
+        fetch->library->easy_cleanup(fetch->curl);
     free(fetch->cache);
     free(fetch);
 }
 
+int fetch_load(struct error *err)
+{
+    return curl_library(err) ? 0 : fail_context(err, "--fetch");
+}
+
 struct fetch *fetch_open(const struct fetch_options *options, size_t most_bytes, struct error *err)
 {
+    const struct curl_library *library = curl_library(err);
+    if (!library)
+        return NULL;
     struct fetch *fetch = calloc(1, sizeof *fetch);
-    if (!fetch || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !(fetch->curl = curl_easy_init())) {
+    if (!fetch || !(fetch->curl = library->easy_init())) {
         fail_memory(err, sizeof *fetch, "libcurl");
         fetch_close(fetch);
         return NULL;
     }
+    fetch->library = library;
     fetch->options = *options;
     fetch->most_bytes = most_bytes;
     if (page_cache_open(options->cache, &fetch->cache, err) == 0)
@@ -136,17 +146,17 @@ static void reply_deinit(struct reply *reply)
 }
 
 /* What is asked of the server so that it need not send what is known already. */
-static struct curl_slist *conditions(const struct page *known)
+static struct curl_slist *conditions(const struct curl_library *library, const struct page *known)
 {
     char line[300];
     struct curl_slist *list = NULL;
     if (known && known->etag[0]) {
         snprintf(line, sizeof line, "If-None-Match: %s", known->etag);
-        list = curl_slist_append(list, line);
+        list = library->slist_append(list, line);
     }
     if (known && known->modified[0]) {
         snprintf(line, sizeof line, "If-Modified-Since: %s", known->modified);
-        list = curl_slist_append(list, line);
+        list = library->slist_append(list, line);
     }
     return list;
 }
@@ -155,34 +165,35 @@ static struct curl_slist *conditions(const struct page *known)
 static int request(struct fetch *fetch, const char *address, const struct page *known,
                    struct reply *reply, struct error *err)
 {
+    const struct curl_library *library = fetch->library;
     CURL *curl = fetch->curl;
-    struct curl_slist *headers = conditions(known);
-    curl_easy_reset(curl); /* connections stay */
-    curl_easy_setopt(curl, CURLOPT_URL, address);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, AGENT "/" TRAWL_VERSION);
+    struct curl_slist *headers = conditions(library, known);
+    library->easy_reset(curl); /* connections stay */
+    library->easy_setopt(curl, CURLOPT_URL, address);
+    library->easy_setopt(curl, CURLOPT_USERAGENT, AGENT "/" TRAWL_VERSION);
 #if LIBCURL_VERSION_NUM >= 0x075500
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    library->easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+    library->easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, REQUEST_S);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, reply);
-    CURLcode code = curl_easy_perform(curl);
-    curl_slist_free_all(headers);
+    library->easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    library->easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
+    library->easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+    library->easy_setopt(curl, CURLOPT_TIMEOUT, REQUEST_S);
+    library->easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    library->easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+    library->easy_setopt(curl, CURLOPT_WRITEDATA, reply);
+    library->easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+    library->easy_setopt(curl, CURLOPT_HEADERDATA, reply);
+    CURLcode code = library->easy_perform(curl);
+    library->slist_free_all(headers);
     if (reply->too_large)
         return fail_too_large(err, reply->most_bytes, "a document");
     if (code != CURLE_OK)
-        return fail(err, ERROR_IO, "%s", curl_easy_strerror(code));
+        return fail(err, ERROR_IO, "%s", library->easy_strerror(code));
     char *location = NULL;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
-    curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &location);
+    library->easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
+    library->easy_getinfo(curl, CURLINFO_REDIRECT_URL, &location);
     if (location && !(reply->location = strdup(location)))
         return fail_memory(err, strlen(location), "an address");
     reply->page.fetched_s = (int64_t)time(NULL);
@@ -384,6 +395,11 @@ struct intake *fetch_get(struct fetch *fetch, const char *address, struct error 
 }
 
 #else
+
+int fetch_load(struct error *err)
+{
+    return fail(err, ERROR_UNSUPPORTED, "this trawl was built without libcurl, which fetches");
+}
 
 struct fetch *fetch_open(const struct fetch_options *options, size_t most_bytes, struct error *err)
 {

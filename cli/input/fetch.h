@@ -13,6 +13,9 @@ struct fetch_options {
     const char *cache; /* folder, NULL: the user's */
 };
 
+/* Loads what fetching takes. Called before memory is planned, so that it counts. */
+int fetch_load(struct error *err) MUST_CHECK;
+
 struct fetch;
 struct fetch *fetch_open(const struct fetch_options *options, size_t most_bytes,
                          struct error *err) MUST_CHECK;

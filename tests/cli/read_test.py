@@ -577,6 +577,25 @@ def test_fetch():
     trouble("--fetch", "http://127.0.0.1:1/p", says="its host's robots.txt: ", env=env)
 
 
+def test_libcurl_is_loaded_for_fetching_only():
+    if not sys.platform.startswith("linux"):
+        raise Skip("no /proc")
+    if "built without libcurl" in run("--fetch", "http://127.0.0.1:1/").stderr:
+        raise Skip("built without libcurl")
+    for options in ((), ("--fetch",)):
+        with subprocess.Popen([TRAWL, "read", *options, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reading:
+            reading.stdin.write(b"a line\n" * 100000) # more than a pipe holds: it is read by a program that has begun
+            reading.stdin.flush()
+            with open("/proc/%d/maps" % reading.pid, encoding="utf-8") as maps:
+                equal("libcurl" in maps.read(), bool(options))
+            reading.communicate()
+    for name in "libcurl.so.4", "libcurl-gnutls.so.4":
+        write("broken/" + name, b"")
+    env = {**os.environ, "LD_LIBRARY_PATH": os.path.abspath("broken")}
+    equal(trouble("--fetch", write("here.txt", "text"), says="--fetch: libcurl cannot be loaded: " + env["LD_LIBRARY_PATH"], env=env), [])
+    equal(one("here.txt", env=env)["text"], "text")
+
+
 def test_odd_documents():
     trouble(write("empty", b""), says="empty: empty")
     trouble(write("blank", b" \n\t\n"), says="blank: there is no text in it")
