@@ -120,17 +120,20 @@ static int print_all(const struct trawl_model *model, const struct arguments *ar
         run_options_read(&run, arguments, err) < 0 || trawl_model_info(model, &info, err) < 0)
         return -1;
     int planned = trawl_plan(model, &run, (uint32_t)window, &plan, err);
-    /* What the least consists of: the same question with just that budget, a little more since this
-     * process grows by asking. */
+    /* The least, which the refusal of a byte says, and what it consists of: the same question with
+     * just that budget, a little more since this process grows by asking. */
     struct trawl_plan least = {0};
     struct error too_small = {0};
-    run.memory_bytes = plan.least_bytes + LEAST_MARGIN_BYTES;
+    run.memory_bytes = 1;
     run.n_rows = 0;
     bool has_least =
-        plan.least_bytes > 0 && trawl_plan(model, &run, (uint32_t)window, &least, &too_small) == 0;
+        trawl_plan(model, &run, (uint32_t)window, &least, &too_small) < 0 && least.least_bytes > 0;
+    uint64_t least_bytes = least.least_bytes;
+    run.memory_bytes = least_bytes + LEAST_MARGIN_BYTES;
+    has_least = has_least && trawl_plan(model, &run, (uint32_t)window, &least, &too_small) == 0;
     if (json) {
         print_model_json(&info, out);
-        out_key_count(out, "least_memory_bytes", plan.least_bytes);
+        out_key_count(out, "least_memory_bytes", least_bytes);
         if (planned == 0) {
             out_key_count(out, "bytes_per_sweep", plan.bytes_per_sweep + plan.pinned_bytes);
             out_key_count(out, "slices", plan.n_slices);

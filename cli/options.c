@@ -340,7 +340,8 @@ const struct option_row OPTIONS[] = {
     {OPTION_ROWS, ENGINE, GROUP_RUN, 0, "rows", "N", NULL, NULL,
      "rows (token positions) of a batch, instead of the plan's choice"},
     {OPTION_THREADS, ENGINE, GROUP_RUN, 'j', "threads", "N", NULL, NULL,
-     "compute threads (default: all cores this process may use)"},
+     "compute threads (default: all cores this process may use, fewer where the memory is too "
+     "small for what each takes)"},
     {OPTION_READER, ENGINE, GROUP_RUN, 0, "reader", "NAME", NULL, trawl_reader_name,
      "how weights are read (null: not at all, for measuring)"},
     {OPTION_CPU, ENGINE, GROUP_RUN, 0, "cpu", "LEVEL", NULL, trawl_cpu_name,

@@ -88,7 +88,7 @@ int trawl_token_text(const struct trawl_model *model, int32_t id, struct bytes *
 struct trawl_run_options {
     uint64_t memory_bytes; /* the budget for everything; 0: half of what is available */
     uint32_t n_rows;       /* rows of a batch; 0: chosen by the plan */
-    int n_threads;         /* 0: all cores this process may use */
+    int n_threads;         /* 0: all cores this process may use, fewer where memory is short */
     const char *reader;    /* "uring", "pread", "null"; NULL: the best that works */
     const char *cpu;       /* CPU level; NULL: the best this machine has */
     bool exact;            /* f32 arithmetic instead of int8 */

@@ -10,7 +10,7 @@ sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/trawl
 config=${XDG_CONFIG_HOME:-$HOME/.config}/trawl
 adapter=data/demo/smollm2-135m-instruct-demo-lora.gguf
-memory=${MEMORY:-72M}
+memory=${MEMORY:-64M}
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 

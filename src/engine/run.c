@@ -67,7 +67,11 @@ int run_prepare(struct prepared_run *run, const struct trawl_model *model,
         .max_tokens = max_tokens,
         .readout = run->readout,
     };
-    return plan_make(&input, &run->plan, &run->slicing, err);
+    int rc;
+    while ((rc = plan_make(&input, &run->plan, &run->slicing, err)) < 0 &&
+           err->kind == ERROR_LIMIT && !options->n_threads && input.n_threads > 1)
+        input.n_threads--; /* rather some cores idle than no run */
+    return rc;
 }
 
 void prepared_run_deinit(struct prepared_run *run)

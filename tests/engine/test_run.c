@@ -1,6 +1,7 @@
 /* Runs through the public header: the same bits whatever the memory, rows, threads, reader, order
  * and neighbours; batches that fill from a stream; stopping; dry runs. */
 
+#include "base/pool.h"
 #include "kernels/kernels.h"
 #include "support/check.h"
 #include "support/run_ids.h"
@@ -131,6 +132,35 @@ static void check_ways(const struct tiny_model *tiny, bool exact)
     run_ids_deinit(&expected);
     run_ids_deinit(&got);
     trawl_model_close(model);
+}
+
+/* Cores that nobody asked for stay idle where their scratch does not fit. */
+TEST(fewer_threads_where_memory_is_short)
+{
+    struct trawl_model *model = open_tiny(&(struct tiny_model){.arch = "llama"});
+    REQUIRE(model != NULL);
+    struct trawl_run_options options = {.memory_bytes = 1};
+    struct trawl_plan one, all, plan;
+    struct error err = {0};
+    int n_cores = pool_cores_available();
+    options.n_threads = 1;
+    CHECK_INT(trawl_plan(model, &options, 512, &one, &err), -1);
+    options.n_threads = n_cores;
+    CHECK_INT(trawl_plan(model, &options, 512, &all, &err), -1);
+    if (n_cores > 1 && CHECK(all.least_bytes > one.least_bytes)) {
+        options.memory_bytes = (one.least_bytes + all.least_bytes) / 2;
+        CHECK_INT(trawl_plan(model, &options, 512, &plan, &err), -1);
+        CHECK_CONTAINS(err.text, "the least that would do");
+        options.n_threads = 0;
+        CHECK_INT(trawl_plan(model, &options, 512, &plan, &err), 0);
+        CHECK(plan.n_threads >= 1 && plan.n_threads < n_cores);
+    }
+    options = (struct trawl_run_options){.memory_bytes = BUDGET};
+    CHECK_INT(trawl_plan(model, &options, 512, &plan, &err), 0);
+    CHECK_INT(plan.n_threads, n_cores);
+    trawl_model_close(model);
+    if (n_cores == 1)
+        SKIP("one core");
 }
 
 TEST(same_bits_whatever_memory_rows_threads_reader_order_and_neighbours)
