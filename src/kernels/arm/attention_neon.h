@@ -5,11 +5,11 @@
  * order, whatever stands beside them. */
 
 #include "kernels/arm/exp_neon.h"
-#include "kernels/kernels.h"
+#include "kernels/attention_rows.h"
 
 #include <math.h>
 
-enum { LANES = 4, ROWS = 6, VECTORS = 4, COLUMNS = LANES * VECTORS };
+enum { LANES = 4, VECTORS = 4, COLUMNS = LANES * VECTORS };
 
 /* Up to six queries between the two products. */
 struct weights {
@@ -119,20 +119,6 @@ static inline void add_scaled(const struct weights *weights, int r, float32x4_t 
 {
     vst1q_f32(at,
               vfmaq_n_f32(vmulq_n_f32(vld1q_f32(at), weights->keep[r]), sums, weights->scale[r]));
-}
-
-/* Calls [attend] for all queries, n_rows at a time. */
-static inline __attribute__((always_inline)) void
-attend_all(const struct attention_args *args,
-           void (*attend)(const struct attention_args *args, size_t first, int n_rows))
-{
-    size_t i = 0;
-    for (; i + ROWS <= args->n_q; i += ROWS)
-        attend(args, i, ROWS);
-    for (; i + 2 <= args->n_q; i += 2)
-        attend(args, i, 2);
-    if (i < args->n_q)
-        attend(args, i, 1);
 }
 
 /* ---- Bytes: [unit] keys, 4 or 8, side by side ---- */

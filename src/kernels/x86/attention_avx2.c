@@ -51,13 +51,7 @@ static inline __attribute__((always_inline)) void attend(const struct attention_
 
 void attention_block_avx2(const struct attention_args *args)
 {
-    size_t i = 0;
-    for (; i + ROWS <= args->n_q; i += ROWS)
-        attend(args, i, ROWS);
-    for (; i + 2 <= args->n_q; i += 2)
-        attend(args, i, 2);
-    if (i < args->n_q)
-        attend(args, i, 1);
+    attend_all(args, attend);
 }
 
 static inline __attribute__((always_inline)) void attend_q8(const struct attention_args *args,
@@ -89,13 +83,7 @@ static inline __attribute__((always_inline)) void attend_q8(const struct attenti
 
 void attention_block_q8_avx2(const struct attention_args *args)
 {
-    size_t i = 0;
-    for (; i + ROWS <= args->n_q; i += ROWS)
-        attend_q8(args, i, ROWS);
-    for (; i + 2 <= args->n_q; i += 2)
-        attend_q8(args, i, 2);
-    if (i < args->n_q)
-        attend_q8(args, i, 1);
+    attend_all(args, attend_q8);
 }
 
 /* [64][value_dim] floats. */

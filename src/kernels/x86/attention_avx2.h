@@ -3,12 +3,12 @@
 /* What the variants of attention with 256-bit vectors share: scores and their softmax, for up to
  * six queries at once. Sums run over dimensions in ascending order, whatever stands beside them. */
 
-#include "kernels/kernels.h"
+#include "kernels/attention_rows.h"
 #include "kernels/x86/exp_avx2.h"
 
 #include <math.h>
 
-enum { LANES = 8, ROWS = 6, COLUMNS = 2 * LANES };
+enum { LANES = 8, COLUMNS = 2 * LANES };
 
 /* Up to six queries between the two products. */
 struct weights {

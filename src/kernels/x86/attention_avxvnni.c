@@ -46,13 +46,7 @@ static inline __attribute__((always_inline)) void attend(const struct attention_
 
 void attention_block_q8_avxvnni(const struct attention_args *args)
 {
-    size_t i = 0;
-    for (; i + ROWS <= args->n_q; i += ROWS)
-        attend(args, i, ROWS);
-    for (; i + 2 <= args->n_q; i += 2)
-        attend(args, i, 2);
-    if (i < args->n_q)
-        attend(args, i, 1);
+    attend_all(args, attend);
 }
 
 void attention_values_avxvnni(const int8_t *const *values, size_t n_keys, size_t value_dim,
