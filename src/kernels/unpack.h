@@ -21,6 +21,8 @@
  * f = s * k and o = m * (k * (L * unit / 2^15)) to nearest even; F = 127 * 2^15 / max|v| toward
  * zero; scale = B * (2^18 / UNPACK_LIMIT) / F. */
 
+#include <stdbool.h>
+
 #define UNPACK_LIMIT      30000.0f
 #define UNPACK_LEAST      0x1p-100f /* smaller groups are zeros, so that quotients stay finite */
 #define UNPACK_LEAST_BITS 0x0d800000
@@ -30,9 +32,10 @@ struct unpack_type {
     int sub_block; /* L */
     int unit;
     float largest; /* |u| */
+    bool has_m;    /* else m is 0 */
 };
 
-static const struct unpack_type unpack_q4 = {32, 64, 15}, unpack_q5 = {32, 32, 31},
-                                unpack_q6 = {16, 32, 32}, unpack_q8 = {32, 8, 128};
+static const struct unpack_type unpack_q4 = {32, 64, 15, true}, unpack_q5 = {32, 32, 31, true},
+                                unpack_q6 = {16, 32, 32, false}, unpack_q8 = {32, 8, 128, false};
 
 #endif

@@ -102,6 +102,18 @@ static inline lanes lanes_min_32(lanes a, lanes b)
     return vminq_s32(a, b);
 }
 
+/* The low word in both. */
+static inline lanes lanes_both_words(lanes a)
+{
+    return vreinterpretq_s32_s16(vtrn1q_s16(WORDS(a), WORDS(a)));
+}
+
+/* n * (low + high) of a lane's words. */
+static inline lanes lanes_times_sum_16(int n, lanes a)
+{
+    return vmulq_n_s32(vpaddlq_s16(WORDS(a)), n);
+}
+
 /* (a * b + 2^14) >> 15 of words. */
 static inline lanes lanes_scale_16(lanes a, lanes b)
 {
@@ -171,6 +183,14 @@ static inline void lanes_load_units(const uint8_t *const rows[LANES], size_t off
     units[1] = vreinterpretq_s32_s64(vtrn1q_s64(b, d));
     units[2] = vreinterpretq_s32_s64(vtrn2q_s64(a, c));
     units[3] = vreinterpretq_s32_s64(vtrn2q_s64(b, d));
+}
+
+/* 32 bytes of every row, likewise. */
+static inline void lanes_load_8_units(const uint8_t *const rows[LANES], size_t offset,
+                                      lanes units[8])
+{
+    lanes_load_units(rows, offset, units);
+    lanes_load_units(rows, offset + 16, units + 4);
 }
 
 /* All bits of the lanes that are at least [limit]. */

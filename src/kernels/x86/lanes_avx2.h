@@ -102,6 +102,18 @@ static inline lanes lanes_scale_16(lanes a, lanes b)
     return _mm256_mulhrs_epi16(a, b);
 }
 
+static inline lanes lanes_both_words(lanes a)
+{
+    const lanes order = _mm256_setr_epi8(0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13, 0, 1,
+                                         0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13);
+    return _mm256_shuffle_epi8(a, order);
+}
+
+static inline lanes lanes_times_sum_16(int n, lanes a)
+{
+    return _mm256_madd_epi16(a, _mm256_set1_epi16((short)n));
+}
+
 /* The halves of every lane exchanged. */
 static inline lanes lanes_swap(lanes a)
 {
@@ -170,6 +182,13 @@ static inline void lanes_load_units(const uint8_t *const rows[LANES], size_t off
 static inline lanes lanes_at_least(lanes a, int32_t limit)
 {
     return _mm256_cmpgt_epi32(a, _mm256_set1_epi32(limit - 1));
+}
+
+static inline void lanes_load_8_units(const uint8_t *const rows[LANES], size_t offset,
+                                      lanes units[8])
+{
+    lanes_load_units(rows, offset, units);
+    lanes_load_units(rows, offset + 16, units + 4);
 }
 
 static inline bool lanes_any(lanes a)

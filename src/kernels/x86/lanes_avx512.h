@@ -96,6 +96,19 @@ static inline lanes lanes_min_32(lanes a, lanes b)
     return _mm512_min_epi32(a, b);
 }
 
+/* The low word in both. */
+static inline lanes lanes_both_words(lanes a)
+{
+    return _mm512_shuffle_epi8(a,
+                               _mm512_set4_epi32(0x0d0c0d0c, 0x09080908, 0x05040504, 0x01000100));
+}
+
+/* n * (low + high) of a lane's words. */
+static inline lanes lanes_times_sum_16(int n, lanes a)
+{
+    return _mm512_madd_epi16(a, _mm512_set1_epi16((short)n));
+}
+
 /* (a * b + 2^14) >> 15 of words. */
 static inline lanes lanes_scale_16(lanes a, lanes b)
 {
@@ -127,17 +140,16 @@ static inline void lanes_widen(lanes a, int unit, lanes *sum, lanes *difference)
 /* The low bytes of the words of both: a's at even places, b's at odd ones. */
 static inline lanes lanes_merge(lanes a, lanes b)
 {
-    return _mm512_mask_mov_epi8(_mm512_slli_epi16(b, 8), 0x5555555555555555, a);
+    const lanes order = _mm512_set4_epi32(0x0e0e0c0c, 0x0a0a0808, 0x06060404, 0x02020000);
+    return _mm512_mask_shuffle_epi8(a, 0xaaaaaaaaaaaaaaaa, b, order);
 }
 
 /* Sets [bit] of byte i of every lane where bit i + 4 * n of [bits]' lane is set. */
 static inline lanes lanes_or_bits(lanes a, lanes bits, int n, int bit)
 {
-    const lanes order = _mm512_add_epi8(_mm512_set4_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0),
-                                        _mm512_set1_epi8((char)(n / 2)));
-    const lanes masks = _mm512_set1_epi32(n % 2 ? (int)0x80402010 : 0x08040201);
-    const __mmask64 set = _mm512_test_epi8_mask(_mm512_shuffle_epi8(bits, order), masks);
-    return _mm512_mask_add_epi8(a, set, a, _mm512_set1_epi8((char)bit));
+    /* Entry i: [bit] in byte j where i has bit j; a lane's lowest four bits choose. */
+    const lanes set = _mm512_maskz_set1_epi8(0xfedcba9876543210, (char)bit);
+    return lanes_or(a, _mm512_permutexvar_epi32(lanes_shift_right(bits, (unsigned)(4 * n)), set));
 }
 
 static inline lanes lanes_insert(lanes a, __mmask16 part, const void *from)
@@ -163,6 +175,32 @@ static inline void lanes_load_units(const uint8_t *const rows[LANES], size_t off
     units[1] = _mm512_unpackhi_epi64(pairs[0], pairs[2]);
     units[2] = _mm512_unpacklo_epi64(pairs[1], pairs[3]);
     units[3] = _mm512_unpackhi_epi64(pairs[1], pairs[3]);
+}
+
+/* 32 bytes of every row, likewise: half as many loads. */
+static inline void lanes_load_8_units(const uint8_t *const rows[LANES], size_t offset,
+                                      lanes units[8])
+{
+    lanes two[8], pairs[8];
+    for (int i = 0; i < 8; i++) { /* rows i and i + 4; 4 + i and .. */
+        const int r = i + (i & 4);
+        two[i] = _mm512_inserti64x4(
+            _mm512_castsi256_si512(_mm256_loadu_si256((const void *)(rows[r] + offset))),
+            _mm256_loadu_si256((const void *)(rows[r + 4] + offset)), 1);
+    }
+    for (int i = 0; i < 8; i += 2) {
+        pairs[i] = _mm512_unpacklo_epi32(two[i], two[i + 1]);
+        pairs[i + 1] = _mm512_unpackhi_epi32(two[i], two[i + 1]);
+    }
+    for (int i = 0; i < 4; i++) { /* units i and i + 4 of rows 0 .. 7 and of the others */
+        const int p = i / 2;
+        const lanes a = i % 2 ? _mm512_unpackhi_epi64(pairs[p], pairs[p + 2])
+                              : _mm512_unpacklo_epi64(pairs[p], pairs[p + 2]);
+        const lanes b = i % 2 ? _mm512_unpackhi_epi64(pairs[p + 4], pairs[p + 6])
+                              : _mm512_unpacklo_epi64(pairs[p + 4], pairs[p + 6]);
+        units[i] = _mm512_shuffle_i32x4(a, b, 0x88);
+        units[i + 4] = _mm512_shuffle_i32x4(a, b, 0xdd);
+    }
 }
 
 /* All bits of the lanes that are at least [limit]. */
