@@ -13,15 +13,15 @@ static inline void butterfly(__m512 *a, __m512 *b)
     *a = sum;
 }
 
-/* A vector's own stages, h = 1, 2, 4, 8. Lanes of a pair's second half get first - second: an fma
- * by +-1 rounds as the addition and the subtraction do. */
-static inline __m512 rotate_vector(__m512 x)
+/* A vector's own stages, h = 1, 2, 4, 8: every lane and its partner. Lanes of a pair's second half
+ * get first - second: an fma by +-1 rounds as the addition and the subtraction do. */
+static inline __m512 rotate_vector(__m512 v)
 {
-    const __m512 sign_1 = _mm512_castsi512_ps(_mm512_set1_epi64((long long)0xbf8000003f800000));
+    const __m512 sign_1 = _mm512_mask_blend_ps(0xaaaa, _mm512_set1_ps(1), _mm512_set1_ps(-1));
     const __m512 sign_2 = _mm512_mask_blend_ps(0xcccc, _mm512_set1_ps(1), _mm512_set1_ps(-1));
     const __m512 sign_4 = _mm512_mask_blend_ps(0xf0f0, _mm512_set1_ps(1), _mm512_set1_ps(-1));
     const __m512 sign_8 = _mm512_mask_blend_ps(0xff00, _mm512_set1_ps(1), _mm512_set1_ps(-1));
-    __m512 v = _mm512_fmadd_ps(_mm512_movehdup_ps(x), sign_1, _mm512_moveldup_ps(x));
+    v = _mm512_fmadd_ps(v, sign_1, _mm512_permute_ps(v, 0xb1));
     v = _mm512_fmadd_ps(v, sign_2, _mm512_permute_ps(v, 0x4e));
     v = _mm512_fmadd_ps(v, sign_4, _mm512_shuffle_f32x4(v, v, 0xb1));
     return _mm512_fmadd_ps(v, sign_8, _mm512_shuffle_f32x4(v, v, 0x4e));
@@ -44,23 +44,25 @@ static inline __m512i rotate_64(__m512 v[4], float *y, __m512i max)
     return max;
 }
 
-/* Rounds v [64] * factor to q. */
-static inline void round_64(const float *v, __m512 factor, int8_t *q)
+/* v [64] * factor, rounded to bytes: four neighbours stay together, four of them lie as a matrix of
+ * 4 x 4 would when transposed. */
+static inline __m512i pack_64(const float *v, __m512 factor)
 {
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i part[4];
     for (int i = 0; i < 4; i++)
         part[i] = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_load_ps(v + i * 16), factor));
     const __m512i low = _mm512_packs_epi32(part[0], part[1]);
     const __m512i high = _mm512_packs_epi32(part[2], part[3]);
-    const __m512i bytes = _mm512_packs_epi16(low, high);
-    _mm512_storeu_si512(q, _mm512_permutexvar_epi32(order, bytes));
+    return _mm512_packs_epi16(low, high);
 }
 
 static inline void round_group(const float *v, float factor, uint32_t group, int8_t *q)
 {
-    for (uint32_t i = 0; i < group; i += 64)
-        round_64(v + i, _mm512_set1_ps(factor), q + i);
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    for (uint32_t i = 0; i < group; i += 64) {
+        const __m512i bytes = pack_64(v + i, _mm512_set1_ps(factor));
+        _mm512_storeu_si512(q + i, _mm512_permutexvar_epi32(order, bytes));
+    }
 }
 
 /* Transposes 16 x 16 units of 4 bytes in place: afterwards rows[i] has unit i of every row. */

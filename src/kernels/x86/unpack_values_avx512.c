@@ -24,8 +24,11 @@ static inline __m512 values_f16(const uint8_t *from)
 
 static inline __m512 values_bf16(const uint8_t *from)
 {
-    const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)from));
-    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+    /* Word 2i + 1 is value i. */
+    const __m512i order = _mm512_slli_epi32(
+        _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), 16);
+    const __m512i values = _mm512_castsi256_si512(_mm256_loadu_si256((const void *)from));
+    return _mm512_castsi512_ps(_mm512_maskz_permutexvar_epi16(0xaaaaaaaa, order, values));
 }
 
 #define INLINE static inline __attribute__((always_inline))
@@ -50,29 +53,42 @@ INLINE uint32_t rotate_values(values_fn *load, size_t value_bytes, const uint8_t
     return _mm512_reduce_max_epu32(max);
 }
 
-/* Inputs of a row that are unpacked before the next row is. */
-enum { RUN = 4096 };
+/* Rounds v [group] * factor to q, 64 by 64 as pack_64 does. */
+static inline void pack_group(const float *v, float factor, uint32_t group, int8_t *q)
+{
+    for (uint32_t i = 0; i < group; i += 64)
+        _mm512_storeu_si512(q + i, pack_64(v + i, _mm512_set1_ps(factor)));
+}
 
-/* Bytes q [ROWS][RUN] of groups [g0, g1) to their half of the panel, with its start. */
-static void put_groups(int8_t (*q)[RUN], const struct quant_layout *layout, int first, uint32_t g0,
-                       uint32_t g1, const struct panel_q8 *panel)
+/* Inputs of a row that are unpacked before the next row is, and bytes from row to row: rows a power
+ * of two apart would share a set of the first-level cache. */
+enum { RUN = 4096, STRIDE = RUN + 64 };
+
+/* Bytes q [ROWS][STRIDE], as pack_64 leaves them, of groups [g0, g1) to their half of the panel,
+ * with its start. */
+static void put_groups(int8_t (*q)[STRIDE], const struct quant_layout *layout, int first,
+                       uint32_t g0, uint32_t g1, const struct panel_q8 *panel)
 {
     const uint32_t group = layout->group;
     for (uint32_t g = g0; g < g1; g++) {
         int8_t *w = panel->w + (size_t)g * group * NR + (size_t)first * 4;
-        __m512i sum = _mm512_setzero_si512();
+        /* Two: a sum waits for the one before. */
+        __m512i sums[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
         for (uint32_t i = 0; i < group; i += 64) {
             __m512i units[16];
             for (int r = 0; r < ROWS; r++)
                 units[r] = _mm512_load_si512(q[r] + (g - g0) * group + i);
             transpose(units);
             for (uint32_t u = 0; u < 16; u++) {
-                sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi8((char)OFFSET), units[u]);
-                _mm512_storeu_si512(w + (i / 4 + u) * NR * 4, units[u]);
+                const uint32_t of = u % 4 * 4 + u / 4;
+                sums[u % 2] =
+                    _mm512_dpbusd_epi32(sums[u % 2], _mm512_set1_epi8((char)OFFSET), units[u]);
+                _mm512_storeu_si512(w + (i / 4 + of) * NR * 4, units[u]);
             }
         }
-        _mm512_storeu_si512(panel->start + (size_t)g * NR + first,
-                            _mm512_sub_epi32(_mm512_setzero_si512(), sum));
+        _mm512_storeu_si512(
+            panel->start + (size_t)g * NR + first,
+            _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_add_epi32(sums[0], sums[1])));
     }
 }
 
@@ -95,9 +111,9 @@ INLINE bool unpack_run(values_fn *load, size_t value_bytes, const struct quant_l
         const uint32_t max = rotate_values(load, value_bytes, from, n, group, v[g % 2]);
         finite &= quantize_scale(max, &factors[g % 2], &panel->scales[(size_t)g * NR + (size_t)r]);
         if (g > g0)
-            round_group(v[(g - 1) % 2], factors[(g - 1) % 2], group, q + (g - 1 - g0) * group);
+            pack_group(v[(g - 1) % 2], factors[(g - 1) % 2], group, q + (g - 1 - g0) * group);
     }
-    round_group(v[(g1 - 1) % 2], factors[(g1 - 1) % 2], group, q + (g1 - 1 - g0) * group);
+    pack_group(v[(g1 - 1) % 2], factors[(g1 - 1) % 2], group, q + (g1 - 1 - g0) * group);
     return finite;
 }
 
@@ -105,7 +121,7 @@ INLINE bool unpack_values(values_fn *load, size_t value_bytes, const struct quan
                           const struct weight_rows *rows, const struct panel_q8 *panel)
 {
     const uint32_t per_run = RUN / layout->group, n_groups = layout->n_groups;
-    _Alignas(64) int8_t q[ROWS][RUN];
+    _Alignas(64) int8_t q[ROWS][STRIDE];
     bool finite = true;
     for (int first = 0; first < NR; first += ROWS) {
         for (uint32_t g0 = 0; g0 < n_groups; g0 += per_run) {
