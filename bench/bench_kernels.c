@@ -23,8 +23,9 @@ static double run_peak_f32(void *state)
 }
 
 /* GEMM: a work item as the sweep has it, PIECE outputs times all rows, cut for
- * the caches as sweep/gemm.c cuts it. Items follow each other through a buffer
- * of weights that is no cache's. */
+ * the caches as sweep/gemm.c cuts it: few rows meet each panel as it is
+ * unpacked, and its products fetch what is unpacked after it. Items follow each other through a
+ * buffer of weights that is no cache's. */
 
 enum { PIECE = 128, ROW_CHUNK = 384, K_CHUNK = 1024, MAX_PANELS = 16, WEIGHTS_BYTES = 24 << 20 };
 
@@ -113,15 +114,25 @@ static void gemm_state_free(struct gemm_state *state)
     free(state);
 }
 
-/* Groups [g0, g1) of tiles from row [row] on, [n] rows, times all panels. */
-static void multiply(const struct gemm_state *state, size_t row, size_t n, uint32_t g0, uint32_t g1)
+/* Panels [first, end), and what is unpacked after their products. */
+struct panels {
+    size_t first, end;
+    const uint8_t *ahead;
+    size_t ahead_bytes;
+};
+
+/* Groups [g0, g1) of tiles from row [row] on, [n] rows, times panels. */
+static void multiply(const struct gemm_state *state, size_t row, size_t n, uint32_t g0, uint32_t g1,
+                     struct panels *panels)
 {
     const struct quant_layout *layout = &state->layout;
     const size_t mr = (size_t)state->kernels->shape.mr, nr = (size_t)state->kernels->shape.nr;
+    const size_t inputs = (size_t)(g1 - g0) * layout->group;
     for (size_t r = 0; r < n; r += mr) {
         const int8_t *a = state->a + (row + r) * layout->k_pad;
-        const int8_t *next = a + mr * layout->k_pad + (size_t)g0 * layout->group * mr;
-        for (size_t p = 0; p < (size_t)state->n_panels; p++) {
+        const uint8_t *next =
+            (const uint8_t *)a + mr * (layout->k_pad + (size_t)g0 * layout->group);
+        for (size_t p = panels->first; p < panels->end; p++) {
             const struct gemm_q8_args args = {
                 .layout = layout,
                 .a = a,
@@ -133,45 +144,77 @@ static void multiply(const struct gemm_state *state, size_t row, size_t n, uint3
                 .ldc = PIECE,
                 .first = g0 == 0,
                 .n_rows = (int)(n - r < mr ? n - r : mr),
-                .next = 4 * p < mr ? next + 4 * p * (g1 - g0) * layout->group : NULL,
+                .next = panels->ahead_bytes  ? panels->ahead
+                        : p == panels->first ? next
+                                             : NULL,
             };
             state->kernels->gemm_q8(&args);
+            const size_t most = GEMM_NEXT_BYTES * inputs;
+            const size_t took = panels->ahead_bytes < most ? panels->ahead_bytes : most;
+            panels->ahead += took;
+            panels->ahead_bytes -= took;
         }
+    }
+}
+
+static void multiply_all(const struct gemm_state *state, struct panels panels)
+{
+    const uint32_t n_groups = state->layout.n_groups, chunk = K_CHUNK / state->layout.group;
+    for (size_t row = 0; row < state->n_rows; row += ROW_CHUNK) {
+        const size_t left = state->n_rows - row;
+        for (uint32_t g = 0; g < n_groups; g += chunk)
+            multiply(state, row, left < ROW_CHUNK ? left : ROW_CHUNK, g,
+                     g + chunk < n_groups ? g + chunk : n_groups, &panels);
     }
 }
 
 static double run_packed(void *argument)
 {
     const struct gemm_state *state = argument;
-    const uint32_t n_groups = state->layout.n_groups, chunk = K_CHUNK / state->layout.group;
-    for (size_t row = 0; row < state->n_rows; row += ROW_CHUNK) {
-        const size_t left = state->n_rows - row;
-        for (uint32_t g = 0; g < n_groups; g += chunk)
-            multiply(state, row, left < ROW_CHUNK ? left : ROW_CHUNK, g,
-                     g + chunk < n_groups ? g + chunk : n_groups);
-    }
+    multiply_all(state, (struct panels){0, (size_t)state->n_panels, state->weights, 0});
     return 2.0 * state->n_rows * state->layout.k * PIECE;
+}
+
+/* The blocks of panel [p] of the current item, or of a later one. */
+static const uint8_t *blocks_at(const struct gemm_state *state, size_t p)
+{
+    const size_t nr = (size_t)state->kernels->shape.nr;
+    const size_t n = state->n_items * (size_t)state->n_panels;
+    const size_t at = (state->item * (size_t)state->n_panels + p) % n;
+    return state->weights + at * nr * state->row_bytes;
+}
+
+static void unpack_panel(struct gemm_state *state, size_t p)
+{
+    const struct weight_rows rows = {blocks_at(state, p), state->row_bytes,
+                                     state->kernels->shape.nr};
+    if (!state->kernels->unpack[state->type](&state->layout, &rows, &state->panels[p]))
+        abort();
 }
 
 static double run_unpack(void *argument)
 {
     struct gemm_state *state = argument;
-    const int nr = state->kernels->shape.nr;
-    const uint8_t *item = state->weights + state->item * PIECE * state->row_bytes;
+    for (size_t p = 0; p < (size_t)state->n_panels; p++)
+        unpack_panel(state, p);
     state->item = (state->item + 1) % state->n_items;
-    for (int p = 0; p < state->n_panels; p++) {
-        const struct weight_rows rows = {item + (size_t)(p * nr) * state->row_bytes,
-                                         state->row_bytes, nr};
-        if (!state->kernels->unpack[state->type](&state->layout, &rows, &state->panels[p]))
-            abort();
-    }
     return (double)state->layout.k * PIECE;
 }
 
 static double run_whole(void *argument)
 {
-    run_unpack(argument);
-    return run_packed(argument);
+    struct gemm_state *state = argument;
+    if (state->n_rows > ROW_CHUNK) {
+        run_unpack(state);
+        return run_packed(state);
+    }
+    const size_t panel_bytes = (size_t)state->kernels->shape.nr * state->row_bytes;
+    for (size_t p = 0; p < (size_t)state->n_panels; p++) {
+        unpack_panel(state, p);
+        multiply_all(state, (struct panels){p, p + 1, blocks_at(state, p + 1), panel_bytes});
+    }
+    state->item = (state->item + 1) % state->n_items;
+    return 2.0 * state->n_rows * state->layout.k * PIECE;
 }
 
 struct team {

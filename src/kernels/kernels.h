@@ -124,10 +124,11 @@ struct gemm_q8_args {
     float *c;
     size_t ldc;
     bool first;
-    int n_rows;         /* of the tile that exist, at least 1: others may be left out */
-    const int8_t *next; /* 4 * (g1 - g0) * group bytes of what is needed next, fetched beside; or
-                           NULL */
+    int n_rows;          /* of the tile that exist, at least 1: others may be left out */
+    const uint8_t *next; /* GEMM_NEXT_BYTES * (g1 - g0) * group bytes of what is needed next,
+                            fetched beside; or NULL */
 };
+#define GEMM_NEXT_BYTES 16
 typedef void gemm_q8_fn(const struct gemm_q8_args *args);
 
 /* f32: c (+)= sum over k in [k0, k1) ascending of fma(a[k][r], w[k][j], c). */

@@ -80,28 +80,46 @@ static bool unpack_floats(const struct gemm_job *job, struct scratch *scratch,
     return finite;
 }
 
-/* Outputs [first, first + n) of one operand -> panels from number [panel] on. Returns how many. */
-static size_t unpack(const struct gemm_job *job, struct scratch *scratch,
-                     const struct operand *operand, uint32_t first, uint32_t n, size_t panel)
+/* One panel of an item: up to nr rows of an operand. */
+struct rows_of {
+    const struct operand *operand;
+    uint32_t first;
+    int n;
+};
+
+/* Panel [panel] of the item of outputs [first, first + n): those of the second operand come after
+ * those of the first. */
+static struct rows_of rows_of_panel(const struct gemm_job *job, uint32_t first, uint32_t n,
+                                    size_t panel)
 {
-    size_t nr = (size_t)job->sweep->shape.kernels->shape.nr, n_panels = div_up(n, nr);
-    bool finite = true;
-    for (size_t p = 0; p < n_panels; p++) {
-        uint32_t row = first + (uint32_t)(p * nr);
-        int n_rows = (int)min_size(nr, n - p * nr);
-        if (job->sweep->shape.exact) {
-            finite &= unpack_floats(job, scratch, operand, row, n_rows,
-                                    scratch->panel_x + (panel + p) * nr * job->layout.k);
-        } else {
-            struct weight_rows rows = {operand->rows + row * operand->row_bytes, operand->row_bytes,
-                                       n_rows};
-            struct panel_q8 to = panel_at(job, scratch, panel + p);
-            finite &= job->sweep->shape.kernels->unpack[operand->type](&job->layout, &rows, &to);
-        }
+    size_t nr = (size_t)job->sweep->shape.kernels->shape.nr, per_operand = div_up(n, nr);
+    size_t at = panel % per_operand * nr;
+    return (struct rows_of){&job->operands[panel / per_operand], first + (uint32_t)at,
+                            (int)min_size(nr, n - at)};
+}
+
+static const uint8_t *blocks_of(const struct rows_of *rows)
+{
+    return rows->operand->rows + rows->first * rows->operand->row_bytes;
+}
+
+static void unpack_panel(const struct gemm_job *job, struct scratch *scratch,
+                         const struct rows_of *rows, size_t panel)
+{
+    const struct kernels *kernels = job->sweep->shape.kernels;
+    const struct operand *operand = rows->operand;
+    bool finite;
+    if (job->sweep->shape.exact) {
+        finite =
+            unpack_floats(job, scratch, operand, rows->first, rows->n,
+                          scratch->panel_x + panel * (size_t)kernels->shape.nr * job->layout.k);
+    } else {
+        struct weight_rows blocks = {blocks_of(rows), operand->row_bytes, rows->n};
+        struct panel_q8 to = panel_at(job, scratch, panel);
+        finite = kernels->unpack[operand->type](&job->layout, &blocks, &to);
     }
     if (!finite)
         atomic_store(&job->sweep->bad_values, operand->weight->tensor->name);
-    return n_panels;
 }
 
 /* ---- Products ---- */
@@ -111,10 +129,29 @@ struct block {
     size_t tile, panel; /* tile of the input, panel of the scratch */
     int n_rows;         /* that exist in the tile */
     uint32_t k0, k1;
-    const int8_t *next; /* read next; int8 only */
+    const uint8_t *next; /* needed next; int8 only */
     float *c;
     size_t stride;
 };
+
+/* Blocks that are unpacked after some products, fetched meanwhile: few rows would have to wait for
+ * memory once per panel. */
+struct ahead {
+    const uint8_t *blocks;
+    size_t n_bytes; /* that were not asked for yet */
+};
+
+/* What the product of inputs [k0, k1) of a tile and a panel fetches of them; or NULL. */
+static const uint8_t *take_ahead(struct ahead *ahead, uint32_t k0, uint32_t k1)
+{
+    if (ahead->n_bytes == 0)
+        return NULL;
+    const uint8_t *blocks = ahead->blocks;
+    size_t n = min_size(ahead->n_bytes, (size_t)GEMM_NEXT_BYTES * (k1 - k0));
+    ahead->blocks += n;
+    ahead->n_bytes -= n;
+    return blocks;
+}
 
 static void multiply_block(const struct gemm_job *job, const struct scratch *scratch,
                            const struct packed *input, const struct block *block)
@@ -147,11 +184,19 @@ static void multiply_block(const struct gemm_job *job, const struct scratch *scr
     }
 }
 
+/* Where the inputs from [k] on of tile [tile] lie; NULL unless they are int8. */
+static const uint8_t *tile_at(const struct gemm_job *job, const struct packed *input, size_t tile,
+                              uint32_t k)
+{
+    size_t mr = (size_t)job->sweep->shape.kernels->shape.mr;
+    return input->q ? (const uint8_t *)input->q + mr * (tile * job->layout.k_pad + k) : NULL;
+}
+
 /* [n_rows] rows from tile [tile] on times panels [first, first + n_panels), inputs [k0, k1). While
- * a tile meets the panels the next one is fetched, a part with each panel. */
+ * a tile meets the panels, what comes after is fetched: the blocks ahead, then the next tile. */
 static void multiply_chunk(const struct gemm_job *job, struct scratch *scratch, size_t tile,
                            size_t n_rows, size_t first, size_t n_panels, size_t stride, uint32_t k0,
-                           uint32_t k1)
+                           uint32_t k1, struct ahead *ahead)
 {
     const struct packed *input = sweep_packed(job->sweep, job->step->src);
     size_t mr = (size_t)job->sweep->shape.kernels->shape.mr;
@@ -159,16 +204,16 @@ static void multiply_chunk(const struct gemm_job *job, struct scratch *scratch, 
     for (size_t t = 0; t < n_tiles; t++) {
         size_t next_tile = t + 1 < n_tiles ? tile + t + 1 : tile;
         uint32_t next_k = t + 1 < n_tiles ? k0 : k1 < job->layout.k_pad ? k1 : 0;
-        const int8_t *next =
-            input->q ? input->q + next_tile * mr * job->layout.k_pad + next_k * mr : NULL;
         for (size_t p = 0; p < n_panels; p++) {
-            size_t fetched = p * 4 * (k1 - k0);
+            const uint8_t *next = take_ahead(ahead, k0, k1);
+            if (!next && p == 0)
+                next = tile_at(job, input, next_tile, next_k);
             struct block block = {.tile = tile + t,
                                   .panel = first + p,
                                   .n_rows = (int)min_size(mr, n_rows - t * mr),
                                   .k0 = k0,
                                   .k1 = k1,
-                                  .next = next && fetched < mr * (k1 - k0) ? next + fetched : NULL,
+                                  .next = next,
                                   .c = scratch->products + t * mr * stride + (first + p) * nr,
                                   .stride = stride};
             multiply_block(job, scratch, input, &block);
@@ -176,17 +221,18 @@ static void multiply_chunk(const struct gemm_job *job, struct scratch *scratch, 
     }
 }
 
+/* [n_rows] rows from tile [tile] on times panels [first, end). */
 static void multiply(const struct gemm_job *job, struct scratch *scratch, size_t tile,
-                     size_t n_rows, size_t n_panels, size_t stride)
+                     size_t n_rows, size_t first, size_t end, size_t stride, struct ahead ahead)
 {
     const struct quant_layout *layout = &job->layout;
     uint32_t k_end = job->sweep->shape.exact ? layout->k : layout->k_pad;
     uint32_t chunk =
         job->sweep->shape.exact ? K_CHUNK / 4 : (uint32_t)round_down(K_CHUNK, layout->group);
     for (uint32_t k = 0; k < k_end; k += chunk)
-        for (size_t p = 0; p < n_panels; p += PANELS_PER_BLOCK)
-            multiply_chunk(job, scratch, tile, n_rows, p, min_size(PANELS_PER_BLOCK, n_panels - p),
-                           stride, k, k_end - k < chunk ? k_end : k + chunk);
+        for (size_t p = first; p < end; p += PANELS_PER_BLOCK)
+            multiply_chunk(job, scratch, tile, n_rows, p, min_size(PANELS_PER_BLOCK, end - p),
+                           stride, k, k_end - k < chunk ? k_end : k + chunk, &ahead);
 }
 
 /* ---- Where results go ---- */
@@ -261,6 +307,34 @@ static void read_rows(const struct gemm_job *job, struct scratch *scratch, int w
                 stride);
 }
 
+/* Rows [row, row + n_rows) of the item's products, all of its panels, go where they belong. */
+static void put(const struct gemm_job *job, struct scratch *scratch, int worker, size_t row,
+                size_t n_rows, size_t n_panels, uint32_t first, uint32_t n)
+{
+    size_t stride = n_panels * (size_t)job->sweep->shape.kernels->shape.nr;
+    if (job->step->result == RESULT_SWIGLU)
+        put_swiglu(job, scratch, row, n_rows, stride, stride / 2, first, n);
+    else if (job->step->result == RESULT_READ)
+        read_rows(job, scratch, worker, row, n_rows, stride, first, n);
+    else
+        put_rows(job, scratch, row, n_rows, stride, first, n);
+}
+
+/* What is unpacked after panel [panel] of the item: its next panel, or the first one of the item
+ * that this worker probably takes next. */
+static struct ahead ahead_of(const struct gemm_job *job, size_t item, size_t panel, size_t n_panels)
+{
+    size_t later = panel + 1 < n_panels ? item : item + (size_t)job->sweep->shape.n_threads;
+    uint32_t at = (uint32_t)min_size(later * job->piece, job->n);
+    uint32_t n = (uint32_t)min_size(job->piece, job->n - at);
+    if (n == 0)
+        return (struct ahead){NULL, 0};
+    struct rows_of rows = rows_of_panel(job, at, n, (panel + 1) % n_panels);
+    return (struct ahead){blocks_of(&rows), (size_t)rows.n * rows.operand->row_bytes};
+}
+
+/* Few rows meet each panel as soon as it is unpacked; many, which come in several chunks, meet all
+ * panels of the item. */
 static void gemm_item(void *arg, size_t item, int worker)
 {
     const struct gemm_job *job = arg;
@@ -268,27 +342,30 @@ static void gemm_item(void *arg, size_t item, int worker)
     struct scratch *scratch = &sweep->scratch[worker];
     uint32_t at = (uint32_t)item * job->piece; /* within the slice */
     uint32_t n = (uint32_t)min_size(job->piece, job->n - at), first = job->first + at;
-    size_t n_panels = 0, up_panel = 0;
-    uint64_t begun = clock_ns();
-    for (int o = 0; o < job->n_operands; o++) {
-        up_panel = n_panels;
-        n_panels += unpack(job, scratch, &job->operands[o], at, n, n_panels);
-    }
-    scratch->unpack_ns += clock_ns() - begun;
-
     size_t mr = (size_t)sweep->shape.kernels->shape.mr, nr = (size_t)sweep->shape.kernels->shape.nr;
-    size_t stride = n_panels * nr;
-    for (size_t row = 0; row < sweep->active->n_rows; row += SWEEP_ROW_CHUNK) {
-        size_t n_rows = min_size(SWEEP_ROW_CHUNK, sweep->active->n_rows - row);
-        begun = clock_ns();
-        multiply(job, scratch, row / mr, n_rows, n_panels, stride);
-        scratch->products_ns += clock_ns() - begun;
-        if (job->step->result == RESULT_SWIGLU)
-            put_swiglu(job, scratch, row, n_rows, stride, up_panel * nr, first, n);
-        else if (job->step->result == RESULT_READ)
-            read_rows(job, scratch, worker, row, n_rows, stride, first, n);
-        else
-            put_rows(job, scratch, row, n_rows, stride, first, n);
+    size_t n_panels = (size_t)job->n_operands * div_up(n, nr), stride = n_panels * nr;
+    size_t all = sweep->active->n_rows;
+    bool few = all <= SWEEP_ROW_CHUNK;
+    for (size_t panel = 0; panel < n_panels; panel++) {
+        struct rows_of rows = rows_of_panel(job, at, n, panel);
+        uint64_t begun = clock_ns();
+        unpack_panel(job, scratch, &rows, panel);
+        uint64_t unpacked = clock_ns();
+        scratch->unpack_ns += unpacked - begun;
+        if (few) {
+            multiply(job, scratch, 0, all, panel, panel + 1, stride,
+                     ahead_of(job, item, panel, n_panels));
+            scratch->products_ns += clock_ns() - unpacked;
+        }
+    }
+    for (size_t row = 0; row < all; row += SWEEP_ROW_CHUNK) {
+        size_t n_rows = min_size(SWEEP_ROW_CHUNK, all - row);
+        if (!few) {
+            uint64_t begun = clock_ns();
+            multiply(job, scratch, row / mr, n_rows, 0, n_panels, stride, (struct ahead){NULL, 0});
+            scratch->products_ns += clock_ns() - begun;
+        }
+        put(job, scratch, worker, row, n_rows, n_panels, first, n);
     }
 }
 
@@ -341,8 +418,13 @@ static void lowrank_item(void *arg, size_t item, int worker)
     size_t width = sweep->shape.network->lowrank_width;
     for (uint32_t at = 0; at < job->n; at += job->piece) {
         uint32_t n = (uint32_t)min_size(job->piece, job->n - at);
-        size_t n_panels = unpack(job, scratch, &job->operands[0], at, n, 0);
-        multiply(job, scratch, row / mr, n_rows, n_panels, n_panels * nr);
+        size_t n_panels = div_up(n, nr);
+        for (size_t panel = 0; panel < n_panels; panel++) {
+            struct rows_of rows = rows_of_panel(job, at, n, panel);
+            unpack_panel(job, scratch, &rows, panel);
+        }
+        multiply(job, scratch, row / mr, n_rows, 0, n_panels, n_panels * nr,
+                 (struct ahead){NULL, 0});
         for (size_t i = 0; i < n_rows; i++)
             memcpy(sweep->lowrank + (row + i) * width + job->first + at,
                    scratch->products + i * n_panels * nr, n * sizeof(float));

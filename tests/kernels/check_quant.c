@@ -215,7 +215,8 @@ static void check_gemm_q8(const struct kernels *kernels, uint32_t k, int n_rows,
                                     .c = c.data,
                                     .ldc = ldc,
                                     .first = true,
-                                    .n_rows = n_rows};
+                                    .n_rows = n_rows,
+                                    .next = pass ? panel_w.data : NULL}; /* goes past the end */
         kernels->gemm_q8(&args);
         args.g0 = args.g1;
         args.g1 = (uint32_t)n_groups;

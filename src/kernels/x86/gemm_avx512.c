@@ -26,7 +26,8 @@ enum { MR = 12, NR = 32 };
     "vmovdqa64 %%zmm24, %%zmm" #left "\n\t"                                                        \
     "vmovdqa64 %%zmm25, %%zmm" #right "\n\t"
 
-/* Four inputs, at step [u] of an unrolled loop: 48 bytes of the tile, 128 of the panel. */
+/* Four inputs, at step [u] of an unrolled loop: 48 bytes of the tile, 128 of the panel, and a line of
+ * what is needed next. */
 #define DOT_ROW(u, r, left, right)                                                                 \
     "vpbroadcastd " #u "*48+" #r "*4(%[a]), %%zmm26\n\t"                                           \
     "vpdpbusd %%zmm24, %%zmm26, %%zmm" #left "\n\t"                                                \
@@ -40,6 +41,7 @@ enum { MR = 12, NR = 32 };
     "vmovdqu64 " #u "*128+64(%[w]), %%zmm25\n\t"                                                   \
     "prefetcht0 " #u "*128+1024(%[w])\n\t"                                                         \
     "prefetcht0 " #u "*128+1088(%[w])\n\t"                                                         \
+    "prefetcht1 " #u "*64(%[next])\n\t"                                                            \
     rows(DOT_ROW_##u)
 
 /* c = (float)sum * (a_scale * w_scale) + c, then c moves on to the next row. */
@@ -55,13 +57,13 @@ enum { MR = 12, NR = 32 };
     "vmovups %%zmm" #right ", 64(%[c])\n\t"                                                        \
     "add %[ldc_bytes], %[c]\n\t"
 
-/* Defines the product of one group, [n] times 16 inputs, for the first rows of a tile. [next] runs
- * over what will be needed next, a line per step. */
+/* Defines the product of one group, [n] times 16 inputs, for the first rows of a tile. [next] moves
+ * on by [step] bytes, four lines or none, after 16 inputs. */
 #define ADD_GROUP(n_rows, rows)                                                                    \
     static inline void add_group_##n_rows(const int8_t *a, const int8_t *w, size_t n,              \
                                           const int32_t *start, const float *a_scales,             \
                                           const float *w_scales, float *c, size_t ldc,             \
-                                          const int8_t *next)                                      \
+                                          const uint8_t *next, size_t step)                        \
     {                                                                                              \
         __asm__ volatile(                                                                          \
             "vmovdqu64 (%[start]), %%zmm24\n\t"                                                    \
@@ -69,21 +71,20 @@ enum { MR = 12, NR = 32 };
             rows(START_ROW)                                                                        \
             ".p2align 4\n"                                                                         \
             "1:\n\t"                                                                               \
-            "prefetcht1 (%[next])\n\t"                                                             \
             DOT_STEP(rows, 0)                                                                      \
             DOT_STEP(rows, 1)                                                                      \
             DOT_STEP(rows, 2)                                                                      \
             DOT_STEP(rows, 3)                                                                      \
             "add $192, %[a]\n\t"                                                                   \
             "add $512, %[w]\n\t"                                                                   \
-            "add $64, %[next]\n\t"                                                                 \
+            "add %[step], %[next]\n\t"                                                             \
             "dec %[n]\n\t"                                                                         \
             "jnz 1b\n\t"                                                                           \
             "vmovups (%[w_scales]), %%zmm24\n\t"                                                   \
             "vmovups 64(%[w_scales]), %%zmm25\n\t"                                                 \
             rows(SCALE_ROW)                                                                        \
             : [a] "+r"(a), [w] "+r"(w), [n] "+r"(n), [c] "+r"(c), [next] "+r"(next)                \
-            : [start] "r"(start), [a_scales] "r"(a_scales), [w_scales] "r"(w_scales),              \
+            : [step] "r"(step), [start] "r"(start), [a_scales] "r"(a_scales), [w_scales] "r"(w_scales),              \
               [ldc_bytes] "r"(ldc * sizeof *c)                                                     \
             : "memory", "cc", ALL_ZMM);                                                            \
     }
@@ -106,7 +107,8 @@ void gemm_q8_avx512(const struct gemm_q8_args *args)
 {
     const size_t group = args->layout->group;
     const int n_rows = (args->n_rows + 3) / 4 * 4;
-    const int8_t *next = args->next ? args->next : args->a;
+    const size_t step = args->next ? 16 * GEMM_NEXT_BYTES : 0;
+    const uint8_t *next = args->next ? args->next : (const uint8_t *)args->a;
     if (args->first)
         clear_tile(args->c, args->ldc, n_rows);
     for (size_t g = args->g0; g < args->g1; g++) {
@@ -114,12 +116,15 @@ void gemm_q8_avx512(const struct gemm_q8_args *args)
         const int32_t *start = args->panel.start + g * NR;
         const float *a_scales = args->a_scales + g * MR, *w_scales = args->panel.scales + g * NR;
         if (n_rows == 12)
-            add_group_12(a, w, group / 16, start, a_scales, w_scales, args->c, args->ldc, next);
+            add_group_12(a, w, group / 16, start, a_scales, w_scales, args->c, args->ldc, next,
+                         step);
         else if (n_rows == 8)
-            add_group_8(a, w, group / 16, start, a_scales, w_scales, args->c, args->ldc, next);
+            add_group_8(a, w, group / 16, start, a_scales, w_scales, args->c, args->ldc, next,
+                        step);
         else
-            add_group_4(a, w, group / 16, start, a_scales, w_scales, args->c, args->ldc, next);
-        next += group * 4;
+            add_group_4(a, w, group / 16, start, a_scales, w_scales, args->c, args->ldc, next,
+                        step);
+        next += group / 16 * step;
     }
 }
 
