@@ -3,11 +3,14 @@
  *
  *   bench_make_model [--shape NAME] [--layers N] [--embd N] [--ff N] [--heads N] [--kv-heads N]
  * [--head-dim N] [--vocab N]
- *                    [--context N] [--type NAME] [--head-type NAME] [--seed N] [--bytes] FILE
+ *                    [--context N] [--type NAME] [--head-type NAME] [--seed N]
+ *                    [--tokenizer MODEL] [--bytes] FILE
  *
  * The vocabulary is that of the test models (single bytes, yes and no; the rest unused tokens), so
- * all of trawl works on it. --bytes prints the file's size and writes nothing. */
+ * all of trawl works on it, or --tokenizer's, with unused tokens up to the shape's number. --bytes
+ * prints the file's size, but for its header, and writes nothing. */
 
+#include "copied_tokenizer.h"
 #include "random_blocks.h"
 
 #include "base/bytes.h"
@@ -51,6 +54,7 @@ struct model {
     uint32_t context;
     enum tensor_type type, head_type;
     uint64_t seed;
+    const char *tokenizer;       /* a model whose vocabulary and template are taken, or NULL */
     struct tensor_plan *tensors; /* [n_tensors] in file order */
     size_t n_tensors, capacity;
 };
@@ -150,6 +154,12 @@ static void put_metadata(const struct model *model, struct gguf_writer *to)
     gguf_put_float(to, "llama.rope.freq_base", shape->rope_base);
     gguf_put_float(to, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
     gguf_put_u32(to, "llama.vocab_size", shape->vocab);
+    if (model->tokenizer) {
+        const char *problem = copy_tokenizer(to, model->tokenizer, shape->vocab);
+        if (problem)
+            stop(problem, model->tokenizer);
+        return;
+    }
     tiny_vocab_put(to, false, shape->vocab);
     gguf_put_text(to, "tokenizer.chat_template",
                   "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + "
@@ -296,6 +306,8 @@ int main(int argc, char **argv)
             model.type = type_named(value);
         } else if (strcmp(option, "--head-type") == 0) {
             model.head_type = type_named(value);
+        } else if (strcmp(option, "--tokenizer") == 0) {
+            model.tokenizer = value;
         } else if (strcmp(option, "--seed") == 0) {
             model.seed = strtoull(value, NULL, 10);
         } else {
