@@ -152,6 +152,9 @@ bench: $(BENCHES) trawl  ## kernels, disk and whole runs beside the measured pea
 bench-peer: $(BENCHES)  ## beside llama.cpp, which tools/make_peer.sh FOLDER makes: make bench-peer TRAWL_BENCH_LLAMA=FOLDER
 	@bench/peer.sh
 
+bench-server: $(BENCHES) trawl  ## twelve questions about 64 pages in 2 GiB, beside llama.cpp's server: TRAWL_BENCH_LLAMA=FOLDER (a quarter of an hour)
+	@bench/server.sh
+
 bench-airllm: $(BENCHES)  ## beside AirLLM: make bench-airllm PYTHON=python-that-has-it
 	@bench/airllm.sh
 
@@ -161,7 +164,7 @@ bench-curves: $(BENCHES)  ## the rate against rows and against memory, for bench
 bench-plot:  ## docs/speed.svg: what bench-curves measured last, with the two bounds
 	@python3 bench/plot.py
 
-bench-bars: $(BENCHES) trawl  ## every bar that the speed is held to, as the table of docs/performance.md (an hour and a half)
+bench-bars: $(BENCHES) trawl  ## every bar that the speed is held to, as the table of docs/performance.md (two hours)
 	@bench/bars.sh
 
 bench-post: $(BENCHES) trawl  ## the table of the post this project comes from, beside ours
@@ -213,7 +216,7 @@ format:  ## clang-format in place
 help:  ## this list
 	@grep -hE '^[a-z][a-z_-]*:.*  ## ' $(MAKEFILE_LIST) | sed 's/:.*  ## /\t/' | expand -t 20
 
-.PHONY: FORCE all tests objects fuzzers check test demo bench bench-peer bench-airllm bench-arm bench-bars bench-curves bench-plot bench-post fuzz cover lint compile_commands install dist clean format help
+.PHONY: FORCE all tests objects fuzzers check test demo bench bench-peer bench-airllm bench-arm bench-bars bench-curves bench-plot bench-post bench-server fuzz cover lint compile_commands install dist clean format help
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # make bench-bars: every bar that trawl's speed is held to, measured on this machine, as the table of docs/performance.md.
 #
-#   bench/bars.sh [--parts "kernels attention runs shares stream disk balance peer airllm"] [--turns 3] [--table]
+#   bench/bars.sh [--parts "kernels attention runs shares stream disk balance peer server airllm"] [--turns 3] [--table]
 #
 # Each part appends to bench/results/<machine>-bars.csv; the table is made of the newest figure of every bar, and takes the place of this machine's table in
-# docs/performance.md. --table measures nothing. All parts take an hour and a half on two cores, and 60 GB of disk; whole models of one shape are cut to 8 layers.
+# docs/performance.md. --table measures nothing. All parts take two hours on two cores, and 60 GB of disk; whole models of one shape are cut to 8 layers.
 # What a part compares is said beside its function. Figures are medians of turns; a share of the peak, or of the raw rate of the disk, is of one taken right beside it.
 set -euo pipefail
-parts="kernels attention runs shares stream disk balance peer airllm" turns=3 table_only=
+parts="kernels attention runs shares stream disk balance peer server airllm" turns=3 table_only=
 source "$(dirname "$0")/common.sh"
 while [ $# -gt 0 ]; do
     case $1 in
@@ -185,6 +185,22 @@ peer_bars() {
         [ "$target" = - ] && continue
         bar "beside llama.cpp: $model${options:+, $options}, $build" "$(calc "$ours" %.1f) and $(calc "$theirs" %.1f) tokens/s ($setting)" ">=" "$target" "$ratio" x
     done < <(awk -F, 'NR > 1 { k = $5 FS $6 FS $9; if (!(k in row)) order[++n] = k; row[k] = $5 FS $6 FS $9 FS $10 FS $12 FS $13 FS $7 FS $11 } END { for (i = 1; i <= n; i++) print row[order[i]] }' "$root/bench/results/$slug-peer.csv")
+}
+
+# A sheet about pages beside llama.cpp's server: see server.sh.
+part_server() {
+    local out way target answers rows theirs rows_theirs
+    out=$(mktemp)
+    "$root/bench/server.sh" | tee "$out"
+    if grep -q "^llama.cpp's server, one by one" "$out"; then
+        # The two newest lines; our rates are theirs times the ratios.
+        tail -n 2 "$root/bench/results/$slug-server.csv" | cut -d, -f8,9,15- | while IFS=, read -r way setting theirs rows_theirs answers rows; do
+            case $way in *"page first") target=2 ;; *) target=5 ;; esac
+            bar "beside $way, 12 questions about pages, answers" "$(calc "$answers * $theirs" %.2f) and $(calc "$theirs" %.2f) answers/s ($setting)" ">=" $target "$answers" x
+            bar "beside $way, 12 questions about pages, rows" "$(calc "$rows * $rows_theirs" %.1f) and $(calc "$rows_theirs" %.1f) rows/s ($setting)" ">=" $target "$rows" x
+        done
+    fi
+    rm -f "$out"
 }
 
 part_airllm() {

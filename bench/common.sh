@@ -47,6 +47,9 @@ make_model() {
     "$programs/bench_make_model" "$@" "$model.part" && sync "$model.part" && mv "$model.part" "$model"
 }
 
+# Drops the pages of [model] from the page cache.
+forget_model() { dd if="$model" iflag=nocache count=0 status=none; }
+
 # Measures the machine beside [model]: int8 peak, and the best size and number of direct reads; $machine, $peak, $raw, $requests.
 measure_machine() {
     machine=$("$programs/bench_machine" "$1") || exit 2

@@ -131,9 +131,6 @@ compare() {
     done
 }
 
-# Drops the pages of the model from the page cache.
-forget_model() { dd if="$model" iflag=nocache count=0 status=none; }
-
 # compare_capped NAME: both in a cgroup of a quarter of the file and 64 MB, cold. llama.cpp's repacked weights would not fit, so there is one setting.
 compare_capped() {
     local budget rate turn ours_seen= theirs_seen= setting="no-repack 2048"

@@ -10,10 +10,10 @@
 #   FOLDER/no-amx/bin  the same without AMX, which few processors have (on those that do)
 #   FOLDER/avx2/bin    AVX2 and nothing newer: what an older machine runs
 #
-# FOLDER/bin holds llama-bench, llama-batched-bench, llama-perplexity, llama-quantize,
-# llama-gguf-split, llama-completion, peer-logits and what else was named (llama-cli and
-# llama-server take as long as the rest together); the other two what bench/peer.sh runs. FOLDER/src
-# is the tree, whose converters tools/make_golden.py runs. Ten minutes on two cores.
+# FOLDER/bin holds llama-bench, llama-batched-bench, llama-server, llama-perplexity, llama-quantize,
+# llama-gguf-split, llama-completion, peer-logits and what else was named; the other two what
+# bench/peer.sh runs. FOLDER/src is the tree, whose converters tools/make_golden.py runs. A quarter
+# of an hour on two cores.
 #
 # PYTHON (default python3) must have pip; VERSION picks another release of llama-cpp-python, and the
 # peer's age is part of every comparison, so FOLDER/VERSION records it. JOBS defaults to 2.
@@ -74,8 +74,8 @@ if [ "$(uname -m)" = x86_64 ]; then
         build_beside no-amx "-DGGML_NATIVE=ON -DPEER_WITHOUT=-mno-amx-tile;-mno-amx-int8;-mno-amx-bf16"
     fi
 fi
-build "-DGGML_NATIVE=ON -DPEER_WITHOUT=" llama-bench llama-batched-bench llama-perplexity \
-    llama-quantize llama-gguf-split llama-completion "$@"
+build "-DGGML_NATIVE=ON -DPEER_WITHOUT=" llama-bench llama-batched-bench llama-server \
+    llama-perplexity llama-quantize llama-gguf-split llama-completion "$@"
 
 # Full logits of given ids, which none of the peer's own programs prints.
 here=$(cd "$(dirname "$0")" && pwd)
