@@ -20,6 +20,7 @@ line also has "sheet_prompt_tokens", of all questions about all pages in the fol
 import argparse
 import http.client
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -188,6 +189,7 @@ def main() -> None:
     parser.add_argument("--group", help="folder of the memory cgroup that the server shall be in")
     parser.add_argument("--threads", type=int, required=True)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as an exception, which ends the server too
 
     questions = options.questions.read_text().splitlines()
     pages = [path.read_text() for path in sorted(options.folder.iterdir())]
