@@ -66,7 +66,7 @@ tell() {
     fi
     printf "$row" "$1" "$2" "$3" "$4" "$6" "$(calc "$7" %.1f)" "$(calc "$answers_per_s" %.3f)" "$(calc "$rows_per_s" %.1f)" "$ratio_answers" "$ratio_rows"
     [ -s "$results" ] || echo "date,machine,commit,command,model,memory_bytes,peer,way,setting,pages,answers,prompt_tokens,rows,seconds,answers_per_s,rows_per_s,ratio_answers,ratio_rows" >"$results"
-    echo "$(date -u +%Y-%m-%dT%H:%MZ),$(machine_name),$(commit_name),${command_line//,/ },$(basename "$model"),$memory,$(cat "$peer/VERSION"),$1,${2//,/ },$3,$4,$5,$6,$7,$answers_per_s,$rows_per_s,$ratio_answers,$ratio_rows" >>"$results"
+    echo "$(date -u +%Y-%m-%dT%H:%MZ),$(machine_name),$(commit_name),${command_line//,/ },$(basename "$model"),$memory,$(cat "$peer/VERSION"),${1//,/},${2//,/ },$3,$4,$5,$6,$7,$answers_per_s,$rows_per_s,$ratio_answers,$ratio_rows" >>"$results"
 }
 
 # ask_trawl: the whole sheet; its prompt tokens in $ours_tokens.

@@ -208,7 +208,7 @@ def main() -> None:
             log.seek(0)
             last = next((line for line in reversed(log.read().splitlines()) if line.strip()), "nothing")
             how = server.process.returncode
-            print(f"{error or 'it did not start'}; its exit status {how} (-9: killed, for memory?); its last words: {last}", file=sys.stderr)
+            print(f"{str(error) or 'it did not start'}; its exit status {how} (-9: killed, for memory?); its last words: {last}", file=sys.stderr)
             sys.exit(3)
         finally:
             server.stop()
