@@ -33,7 +33,7 @@ static int print_all(struct records *records, bool silent, size_t *n_given, size
     int status;
     while ((status = records_next(records, &record, err)) > 0) {
         if (record->trouble) {
-            ++*n_trouble;
+            *n_trouble += !record->is_binary;
             if (!silent)
                 message("%s: %s", record->id, record->trouble);
         } else {

@@ -62,6 +62,7 @@ int grep_run_open(struct grep_run *run, const struct trawl_plan *plan, struct er
 {
     struct source_options source = run->options->source;
     source.most_bytes = plan->input_bytes / DOCUMENT_SHARE;
+    source.cut_long = run->options->ask.long_documents != TRAWL_LONG_WINDOWS;
     run->source = source_new(&source, err);
     return run->source ? 0 : -1;
 }
@@ -166,8 +167,10 @@ static int next_document(void *context, struct trawl_document *document, struct 
         }
         run->progress.n_read++;
         run->lent = item;
-        *document = (struct trawl_document){
-            .tag = item->serial, .text = item->text, .n_bytes = item->n_bytes};
+        *document = (struct trawl_document){.tag = item->serial,
+                                            .text = item->text,
+                                            .n_bytes = item->n_bytes,
+                                            .is_cut = item->is_cut};
         return 1;
     }
     run->progress.read_all = true;

@@ -273,6 +273,7 @@ struct trawl_document {
     uint64_t tag;
     const char *text; /* borrowed until the next call of the source */
     size_t n_bytes;
+    bool is_cut; /* the text is the beginning of a longer one: too long under TRAWL_LONG_SKIP */
     size_t n_kept_bytes; /* what the caller keeps of it beside the text until it is answered */
     const char *const *questions; /* [n_questions] texts for this document, borrowed likewise; NULL:
                                      those of the options */

@@ -32,6 +32,7 @@ struct item {
     bool is_end;     /* the end of the file: no document */
     char *text;      /* owned; NULL: not kept, or an end */
     size_t n_bytes;  /* of the text, without the end of its last line */
+    bool is_cut;     /* the text is the beginning of a longer one */
     uint64_t line;   /* of its first line, from 1 */
     uint64_t index;  /* among the documents of its file, from 1 */
     uint64_t serial; /* among all items, from 0 */

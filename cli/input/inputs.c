@@ -1,5 +1,6 @@
 #include "inputs.h"
 
+#include "base/sha256.h"
 #include "process.h"
 #include "unpack.h"
 
@@ -20,6 +21,8 @@ struct nest {
     struct unpack *unpack;
     char *name;       /* as printed */
     char *inner_hint; /* what its name says about a single member: "x.html" of x.html.gz; or NULL */
+    bool has_state;   /* its file's */
+    uint8_t state[TROUBLE_STATE_BYTES];
     unsigned depth;
 };
 
@@ -77,12 +80,54 @@ void input_free(struct input *input)
     free(input);
 }
 
+/* What a source is like: another size, time or place, and it is another source. [st] NULL: an
+ * address, of which nothing is known without fetching it. */
+static void take_state(const struct inputs *inputs, struct input *input, const struct stat *st)
+{
+    struct sha256 sha;
+    sha256_init(&sha);
+    sha256_add(&sha, inputs->options.troubles.settings, TROUBLE_STATE_BYTES);
+    if (st) {
+#ifdef __APPLE__
+        const struct timespec *mtime = &st->st_mtimespec;
+#else
+        const struct timespec *mtime = &st->st_mtim;
+#endif
+        const int64_t facts[] = {(int64_t)st->st_size, (int64_t)st->st_ino, (int64_t)mtime->tv_sec,
+                                 (int64_t)mtime->tv_nsec};
+        sha256_add(&sha, facts, sizeof facts);
+    }
+    sha256_finish(&sha, input->state);
+    input->has_state = true;
+}
+
+/* Whether an earlier run found that it cannot be read: 1, the trouble is set; 0; -1. */
+static int look_up(const struct inputs *inputs, struct input *input, struct error *err)
+{
+    const struct trouble_memory *memory = &inputs->options.troubles;
+    struct bytes why = {0};
+    if (!memory->recall || !input->has_state || input->is_looked_up)
+        return 0;
+    input->is_looked_up = true;
+    int status = memory->recall(memory->context, input->name, input->state, &why, err);
+    if (status == 1) {
+        input->trouble = why.data;
+        input->is_known = true;
+        intake_close(input->intake);
+        input->intake = NULL;
+        return 1;
+    }
+    bytes_deinit(&why);
+    return status;
+}
+
 /* Records why the input cannot be read. Only lack of memory for the words is fatal. */
 static int give_up(struct input *input, const struct error *trouble, struct error *err)
 {
     const char *why = trouble->os_errno ? strerror(trouble->os_errno) : trouble->text;
     intake_close(input->intake);
     input->intake = NULL;
+    input->has_state &= trouble_lasts(trouble);
     input->trouble = strdup(why);
     return input->trouble ? 0 : fail_memory(err, strlen(why), "a message");
 }
@@ -130,6 +175,8 @@ static int open_file(struct inputs *inputs, const struct walk_entry *entry, stru
     if (inputs->options.refuse_output && is_output(fd, &st))
         return fail(trouble, ERROR_USAGE, "input file is also the output");
     input->path = entry->is_stdin ? NULL : input->name;
+    if (!entry->is_stdin && S_ISREG(st.st_mode))
+        take_state(inputs, input, &st);
     return 0;
 }
 
@@ -137,9 +184,11 @@ static int open_address(struct inputs *inputs, struct input *input, struct error
 {
     if (!inputs->options.fetch.enabled)
         return fail(trouble, ERROR_USAGE, "an address is only read with --fetch");
-    if (!inputs->fetch &&
-        !(inputs->fetch = fetch_open(&inputs->options.fetch, inputs->options.most_bytes, trouble)))
+    if (!inputs->fetch && !(inputs->fetch = fetch_open(&inputs->options.fetch,
+                                                       inputs->options.most_bytes, trouble))) {
+        input->has_state = false; /* it is not the address that fails */
         return -1;
+    }
     input->intake = fetch_get(inputs->fetch, input->name, trouble);
     if (!input->intake)
         return -1;
@@ -191,6 +240,8 @@ static int enter_archive(struct inputs *inputs, struct input *input, struct erro
     nest->name = input->name;
     input->name = NULL;
     nest->depth = depth;
+    nest->has_state = input->has_state;
+    memcpy(nest->state, input->state, sizeof nest->state);
     nest->outer = inputs->nest;
     inputs->nest = nest;
     return 0;
@@ -225,6 +276,10 @@ static int next_member(struct inputs *inputs, struct input **out, struct error *
         return -1;
     }
     (*out)->intake = intake;
+    if (status > 0) {
+        (*out)->has_state = nest->has_state;
+        memcpy((*out)->state, nest->state, sizeof nest->state);
+    }
     if (status < 0) {
         leave_archive(inputs);
         return give_up(*out, &trouble, err) < 0 ? -1 : 1;
@@ -275,6 +330,12 @@ static int next_entry(struct inputs *inputs, struct input **out, struct error *e
     *out = input_new(strdup(entry.is_stdin ? "(standard input)" : entry.path), entry.named, err);
     if (!*out)
         return -1;
+    if (entry.is_address) {
+        take_state(inputs, *out, NULL);
+        status = look_up(inputs, *out, err);
+        if (status != 0)
+            return status;
+    }
     status = entry.is_address ? open_address(inputs, *out, &trouble)
                               : open_file(inputs, &entry, *out, &trouble);
     if (entry.is_stdin)
@@ -291,6 +352,8 @@ int inputs_next(struct inputs *inputs, struct input **out, struct error *err)
         int status = in_archive ? next_member(inputs, out, err) : next_entry(inputs, out, err);
         if (status == 0 && !in_archive)
             return 0;
+        if (status > 0 && !(*out)->trouble && look_up(inputs, *out, err) < 0)
+            status = -1;
         if (status > 0 && !(*out)->trouble) {
             status = look(inputs, *out, &trouble);
             if (status < 0)

@@ -5,6 +5,7 @@
 
 #include "fetch.h"
 #include "intake.h"
+#include "trouble_memory.h"
 #include "walk.h"
 
 struct input {
@@ -15,6 +16,12 @@ struct input {
     char *trouble;         /* why it cannot be read, NULL: it can */
     struct intake *intake; /* the caller may take it; NULL with trouble */
     char *hint_text;       /* owned */
+    /* Of a file, an address and what is in them, with trouble only where a later try would find
+     * the same: */
+    bool has_state;
+    uint8_t state[TROUBLE_STATE_BYTES];
+    bool is_known; /* the trouble was remembered */
+    bool is_looked_up;
 };
 
 struct inputs_options {
@@ -24,6 +31,7 @@ struct inputs_options {
     const char *filter; /* a shell command, NULL: none */
     size_t most_bytes;  /* of what is fetched */
     struct fetch_options fetch;
+    struct trouble_memory troubles;
 };
 
 struct inputs;

@@ -133,7 +133,7 @@ int fail_too_large(struct error *err, size_t most_bytes, const char *what)
 {
     return fail(err, ERROR_LIMIT,
                 "%s of more than %.1f MiB, the most that one may have in memory here; smaller "
-                "units or more memory read it",
+                "units or more memory read it, --long head the beginning of a file",
                 what, (double)most_bytes / (1 << 20));
 }
 

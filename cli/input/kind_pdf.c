@@ -123,7 +123,7 @@ static int pdf_next(struct reader *reader, struct record *record, struct error *
         return add_page(reader, record, &page, err);
     }
     if (status == 0 && self->n_given == 0)
-        return fail(err, ERROR_UNSUPPORTED,
+        return fail(err, ERROR_FORMAT,
                     "no text on any page (a scan? --filter 'COMMAND' can be an OCR program)");
     return status;
 }

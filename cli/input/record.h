@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "fetch.h"
+#include "trouble_memory.h"
 #include "walk.h"
 
 #include <stdbool.h>
@@ -24,7 +25,12 @@ struct record {
     size_t n_bytes;
     struct record_field *fields; /* input columns, in input order */
     size_t n_fields, capacity;
-    char *trouble; /* not NULL: cannot be read, why; counted and reported, row kept out */
+    char *trouble;  /* not NULL: cannot be read, why; counted and reported, row kept out */
+    bool is_binary; /* that is the trouble: nothing to read, which is odd, and no error */
+    bool is_known;  /* the trouble is an earlier run's, it was not tried again */
+    bool has_state; /* nothing of its source could be read when that was as [state] says */
+    uint8_t state[TROUBLE_STATE_BYTES];
+    bool is_cut; /* the text is the beginning of a longer one (cut_long) */
 };
 
 struct records_options {
@@ -42,6 +48,8 @@ struct records_options {
     const struct glob_rule *globs;
     size_t n_globs;
     size_t most_bytes; /* the largest document, or row, that may be in memory; 0: 32 MiB */
+    bool cut_long;     /* of a larger document that is a whole file its beginning is read */
+    struct trouble_memory troubles;
     struct fetch_options fetch;
 };
 

@@ -2,6 +2,7 @@
  * and its name. */
 
 #include "field_template.h"
+#include "intake_cut.h"
 #include "kinds.h"
 #include "lines.h"
 #include "record_build.h"
@@ -20,6 +21,7 @@ struct records {
     const struct input_kind *kind;
     struct reader reader;
     unsigned long long n_records; /* of the open input */
+    bool is_cut;                  /* it is longer than what of it is read */
 };
 
 struct records *records_open(const struct records_options *options, struct error *err)
@@ -40,7 +42,8 @@ struct records *records_open(const struct records_options *options, struct error
                                              .n_globs = options->n_globs},
                                     .filter = options->filter,
                                     .most_bytes = records->options.most_bytes,
-                                    .fetch = options->fetch};
+                                    .fetch = options->fetch,
+                                    .troubles = options->troubles};
     int status = 0;
     if (options->from && !(records->from = kind_named(options->from)))
         status = fail(err, ERROR_USAGE, "--from: there is no kind '%s'", options->from);
@@ -79,7 +82,7 @@ void records_close(struct records *records)
 
 /* ---- What an input is ---- */
 
-/* The kind of the open input: 1, or -1 with [trouble]. */
+/* The kind of the open input: 1; 0: it is empty; -1 with [trouble]. */
 static int choose_kind(struct records *records, struct error *trouble)
 {
     const char *head;
@@ -87,15 +90,15 @@ static int choose_kind(struct records *records, struct error *trouble)
     if (intake_peek(records->reader.intake, INTAKE_HEAD_BYTES, &head, &n_head, trouble) < 0)
         return -1;
     if (n_head == 0)
-        return fail(trouble, ERROR_FORMAT, "empty");
+        return 0;
     records->kind = records->from ? records->from : kind_find(head, n_head, records->input->hint);
     if (!records->kind)
         return fail(trouble, ERROR_UNSUPPORTED,
                     "binary, of no kind that is known (--filter 'COMMAND' can make text of it)");
-    return 0;
+    return 1;
 }
 
-/* Opens the input that inputs_next gave. -1 with [trouble]. */
+/* Opens the input that inputs_next gave: 1; 0: it is empty; -1 with [trouble]. */
 static int open_input(struct records *records, struct error *trouble)
 {
     struct input *input = records->input;
@@ -106,9 +109,16 @@ static int open_input(struct records *records, struct error *trouble)
                               .most_bytes = records->options.most_bytes};
     input->intake = NULL;
     records->n_records = 0;
-    if (choose_kind(records, trouble) < 0)
-        return -1;
-    return records->kind->open ? records->kind->open(reader, trouble) : 0;
+    records->is_cut = false;
+    int status = choose_kind(records, trouble);
+    if (status <= 0)
+        return status;
+    if (records->kind->is_single && records->options.cut_long) {
+        reader->intake = intake_cut(reader->intake, reader->most_bytes, &records->is_cut, trouble);
+        if (!reader->intake)
+            return -1;
+    }
+    return records->kind->open && records->kind->open(reader, trouble) < 0 ? -1 : 1;
 }
 
 /* ---- What a record's text and name are ---- */
@@ -180,22 +190,35 @@ static int finish_record(struct records *records, struct record *record, struct 
     records->n_records++;
     if (!record->trouble && choose_text(&records->options, record, err) < 0)
         return -1;
-    if (!record->trouble && memchr(record->text, '\0', record->n_bytes) &&
-        record_set_trouble(record, "binary: there are NUL bytes in it", err) < 0)
-        return -1;
-    if (!record->trouble && line_is_blank(record->text, record->n_bytes) &&
-        record_set_trouble(record, "there is no text in it", err) < 0)
-        return -1;
+    if (!record->trouble && memchr(record->text, '\0', record->n_bytes)) {
+        record->is_binary = true;
+        if (record_set_trouble(record, "binary: there are NUL bytes in it", err) < 0)
+            return -1;
+    }
+    record->is_cut = records->is_cut;
     return name_record(records, record, err);
 }
 
 /* ---- One after the other ---- */
 
-/* What is wrong with the whole input, which is closed, as a record. */
-static int give_up(struct records *records, struct record *record, const char *why,
-                   struct error *err)
+/* An input without a byte is a document without text. */
+static int give_empty(struct records *records, struct record *record, struct error *err)
 {
     int status = record_set_id(record, records->input->name, err);
+    close_input(records);
+    return status < 0 ? -1 : 1;
+}
+
+/* What is wrong with the whole input, which is closed, as a record. [lasts]: it would be so again,
+ * and nothing of the input has been given. */
+static int give_up(struct records *records, struct record *record, const char *why, bool lasts,
+                   struct error *err)
+{
+    const struct input *input = records->input;
+    record->is_known = input->is_known;
+    record->has_state = lasts && input->has_state;
+    memcpy(record->state, input->state, sizeof record->state);
+    int status = record_set_id(record, input->name, err);
     if (status == 0)
         status = record_set_trouble(record, why, err);
     close_input(records);
@@ -209,11 +232,13 @@ static int next_input(struct records *records, struct record *record, struct err
     if (status <= 0)
         return status;
     if (records->input->trouble)
-        return give_up(records, record, records->input->trouble, err);
-    if (open_input(records, &trouble) == 0)
-        return 2;
+        return give_up(records, record, records->input->trouble, true, err);
+    status = open_input(records, &trouble);
+    if (status >= 0)
+        return status > 0 ? 2 : give_empty(records, record, err);
+    record->is_binary = trouble.kind == ERROR_UNSUPPORTED && !records->kind;
     return give_up(records, record, trouble.os_errno ? strerror(trouble.os_errno) : trouble.text,
-                   err);
+                   trouble_lasts(&trouble), err);
 }
 
 /* Fills [record]: 1; 0: no more; -1. */
@@ -234,7 +259,8 @@ static int next_record(struct records *records, struct record *record, struct er
             return -1;
         }
         if (status < 0)
-            return give_up(records, record, trouble.text, err);
+            return give_up(records, record, trouble.text,
+                           records->n_records == 0 && trouble_lasts(&trouble), err);
         close_input(records);
     }
 }

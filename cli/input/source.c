@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "inputs.h"
+#include "intake_cut.h"
 #include "kinds.h"
 #include "lines.h"
 
@@ -17,6 +18,7 @@ struct source {
     uint64_t line;  /* lines of the file read so far */
     uint64_t first; /* line of the document that is being read */
     bool file_ended;
+    bool is_cut; /* the open file is longer than what of it is read */
     uint64_t serial;
     bool is_sample;       /* the documents are those of [sample] */
     struct item **sample; /* [n_sample], those from next_sample on owned */
@@ -98,6 +100,11 @@ static int look(struct source *source, struct input *input, struct error *troubl
         return 0;
     }
     input->intake = NULL;
+    source->is_cut = false;
+    if (options->cut_long && options->unit == UNIT_FILE)
+        intake = intake_cut(intake, options->most_bytes, &source->is_cut, trouble);
+    if (!intake)
+        return -1;
     if (kind && kind->text)
         intake = kind->text(intake, options->most_bytes, trouble);
     if (!intake)
@@ -213,7 +220,10 @@ static int next_document(struct source *source, struct item **item, struct error
             return -1;
         if (n_bytes > 0 && text[n_bytes - 1] == source->lines.end_byte)
             n_bytes--;
-        return make_document(source, text, n_bytes, 1, item, err);
+        if (make_document(source, text, n_bytes, 1, item, err) < 0)
+            return -1;
+        (*item)->is_cut = source->is_cut;
+        return 1;
     default:
         source->first = source->line + 1;
         status = lines_next(&source->lines, &line, err);

@@ -11,6 +11,7 @@ struct source_options {
     struct walk_options walk;
     enum unit unit;
     size_t most_bytes;  /* of one document: a longer one is trouble, and left out */
+    bool cut_long;      /* but of a longer file (UNIT_FILE) its beginning is read */
     bool null_data;     /* lines end in NUL */
     bool binary;        /* files with NUL bytes are read as text */
     bool raw;           /* every file is plain text */

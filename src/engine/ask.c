@@ -235,7 +235,8 @@ static int pull_document(struct ask *ask, struct error *err)
     if (prompt_maker_document(&ask->maker, &document, err) < 0)
         return -1;
     ask->n_windows = ask->maker.n_windows;
-    if (ask->n_windows > 1 && ask->options->long_documents == TRAWL_LONG_SKIP) {
+    if ((ask->n_windows > 1 || document.is_cut) &&
+        ask->options->long_documents == TRAWL_LONG_SKIP) {
         pending->answer.too_long = true;
         ask->n_windows = 0;
     }
