@@ -50,7 +50,11 @@ static int read_one(struct ask_options *options, struct given *given, const stru
         given->questions = use->value;
         return 0;
     case OPTION_OUTPUT:
-        options->output = strcmp(use->value, "-") == 0 ? NULL : use->value;
+        options->outputs[options->n_outputs++].path =
+            strcmp(use->value, "-") == 0 ? NULL : use->value;
+        return 0;
+    case OPTION_RETRY_ERRORS:
+        options->retry_errors = true;
         return 0;
     case OPTION_CALIBRATION:
         calibrations_deinit(&options->calibrations);
@@ -182,40 +186,66 @@ static char *pattern_of(const char *path, bool star, struct error *err)
 /* What this run writes is no input of it; a database has files beside it. */
 static int exclude_output(struct ask_options *options, struct error *err)
 {
-    const char *const paths[] = {options->output, options->job};
     struct record_options *input = &options->input;
-    struct glob_rule *globs =
-        realloc(input->globs, (input->records.n_globs + 2) * sizeof *input->globs);
-    if (!globs)
-        return fail_memory(err, input->records.n_globs * sizeof *globs, "options");
-    input->records.globs = input->globs = globs;
-    for (int i = 0; i < 2; i++) {
-        if (!paths[i])
+    size_t n = options->n_outputs + 1; /* and the job */
+    struct glob_rule *globs = realloc(input->globs, (input->records.n_globs + n) * sizeof *globs);
+    if (globs)
+        input->records.globs = input->globs = globs;
+    options->output_patterns = calloc(n, sizeof *options->output_patterns);
+    if (!globs || !options->output_patterns)
+        return fail_memory(err, (input->records.n_globs + n) * sizeof *globs, "options");
+    for (size_t i = 0; i < n; i++) {
+        bool is_job = i == options->n_outputs;
+        const char *path = is_job ? options->job : options->outputs[i].path;
+        if (!path)
             continue;
-        options->output_patterns[i] =
-            pattern_of(paths[i], i == 1 || options->format->needs_path, err);
-        if (!options->output_patterns[i])
+        char *pattern = pattern_of(path, is_job || options->outputs[i].format->needs_path, err);
+        if (!pattern)
             return -1;
-        globs[input->records.n_globs++] =
-            (struct glob_rule){.pattern = options->output_patterns[i]};
+        options->output_patterns[i] = pattern;
+        globs[input->records.n_globs++] = (struct glob_rule){.pattern = pattern};
     }
     return 0;
 }
 
-static int choose_output(struct ask_options *options, const struct given *given, struct error *err)
+static bool is_same_output(const char *a, const char *b)
 {
-    const char *output = options->output;
-    options->format = given->format ? table_format_by_name(given->format)
-                      : output      ? table_format_by_path(output)
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static int choose_format(const struct ask_options *options, struct ask_output *output,
+                         const char *format, struct error *err)
+{
+    output->format = format         ? table_format_by_name(format)
+                     : output->path ? table_format_by_path(output->path)
                                     : table_format_by_name("jsonl");
-    if (!options->format)
+    if (!output->format)
         return fail(err, ERROR_USAGE,
                     "-o %s: the name does not end as any format's does; --format says which",
-                    output);
-    if (options->format->needs_path && !output)
-        return fail(err, ERROR_USAGE, "the format %s needs a file: -o FILE", options->format->name);
+                    output->path);
+    if (output->format->needs_path && !output->path)
+        return fail(err, ERROR_USAGE, "the format %s needs a file: -o FILE", output->format->name);
+    for (const struct ask_output *other = options->outputs; other < output; other++)
+        if (is_same_output(other->path, output->path))
+            return fail(err, ERROR_USAGE, "-o %s is given twice",
+                        output->path ? output->path : "-");
+    return 0;
+}
+
+static int choose_outputs(struct ask_options *options, const struct given *given, struct error *err)
+{
+    if (options->n_outputs == 0)
+        options->n_outputs = 1; /* standard output */
+    if (given->format && options->n_outputs > 1)
+        return fail(err, ERROR_USAGE, "--format is for one -o; of several each name says its own");
+    for (size_t i = 0; i < options->n_outputs; i++)
+        if (choose_format(options, &options->outputs[i], given->format, err) < 0)
+            return -1;
     if (given->no_job && given->job)
         return fail(err, ERROR_USAGE, "--job and --no-job contradict each other");
+    const char *output = options->outputs[0].path;
+    for (size_t i = 1; i < options->n_outputs && !output; i++)
+        output = options->outputs[i].path;
     if (given->no_job || (!given->job && !output))
         return 0;
     struct bytes job = {0};
@@ -234,13 +264,16 @@ int ask_options_read(struct ask_options *options, const struct arguments *argume
     struct given given = {0};
     *options = (struct ask_options){.show_progress = isatty(STDERR_FILENO),
                                     .checkpoint_ns = CHECKPOINT_NS};
+    options->outputs = calloc(arguments->n_uses + 1, sizeof *options->outputs);
+    if (!options->outputs)
+        return fail_memory(err, arguments->n_uses * sizeof *options->outputs, "options");
     for (size_t i = 0; i < arguments->n_uses; i++)
         if (read_one(options, &given, &arguments->uses[i], err) < 0)
             return -1;
     if (record_options_read(&options->input, arguments, 0, err) < 0 ||
         run_options_read(&options->ask.run, arguments, err) < 0 ||
         read_questions(options, &given, err) < 0 || calibrate(options, err) < 0 ||
-        labels_index(&options->review, err) < 0 || choose_output(options, &given, err) < 0 ||
+        labels_index(&options->review, err) < 0 || choose_outputs(options, &given, err) < 0 ||
         exclude_output(options, err) < 0)
         return -1;
     options->ask.questions = options->sheet.questions;
@@ -259,8 +292,10 @@ void ask_options_deinit(struct ask_options *options)
     calibrations_deinit(&options->calibrations);
     labels_deinit(&options->review);
     free(options->calibrated);
-    free(options->output_patterns[0]);
-    free(options->output_patterns[1]);
+    for (size_t i = 0; options->output_patterns && i <= options->n_outputs; i++)
+        free(options->output_patterns[i]);
+    free(options->output_patterns);
+    free(options->outputs);
     free(options->job);
     *options = (struct ask_options){0};
 }

@@ -9,6 +9,12 @@
 #include "record_options.h"
 #include "sheet/sheet.h"
 
+/* One table of a run: they have the same rows. */
+struct ask_output {
+    const char *path; /* NULL: standard output */
+    const struct table_format *format;
+};
+
 struct ask_options {
     struct trawl_ask_options ask; /* questions are those of [sheet], or the one of [prompts] */
     struct sheet sheet;
@@ -23,11 +29,12 @@ struct ask_options {
     } * calibrated;                            /* owned */
     struct labels review;                      /* of --review */
     struct record_options input;
-    char *output_patterns[2]; /* owned: names that belong to the output are not input */
-    const struct table_format *format;
-    const char *output; /* NULL: standard output */
-    char *job;          /* owned; NULL: the run is not recorded */
-    const char *fields; /* names separated by commas, NULL: those of the first document */
+    struct ask_output *outputs; /* owned; one at least */
+    size_t n_outputs;
+    char **output_patterns; /* owned, [n_outputs + 1]: names that this run writes are not input */
+    char *job;              /* owned; NULL: the run is not recorded */
+    bool retry_errors;      /* what could not be read is tried again though it has not changed */
+    const char *fields;     /* names separated by commas, NULL: those of the first document */
     const char *model;
     const char *stats_path;
     uint64_t checkpoint_ns;   /* between two writings of a sweep's state */

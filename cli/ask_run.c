@@ -1,17 +1,16 @@
 #include "ask_run.h"
 
+#include "ask_job.h"
 #include "base/clock.h"
 #include "base/sha256.h"
 #include "input/field_template.h"
 #include "interrupt.h"
+#include "input/lines.h"
 #include "job/sweep_file.h"
 #include "message.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Of input_bytes (trawl.h): a page's markup is several times its text, and both are there while it
  * is read. */
@@ -76,6 +75,8 @@ static int open_records(struct ask_run *run, const struct trawl_plan *plan, stru
     struct records_options records = run->options->input.records;
     if (run->options->prompts)
         return 0;
+    records.troubles = ask_job_memory(run);
+    records.cut_long = run->options->ask.long_documents != TRAWL_LONG_WINDOWS;
     size_t most_bytes = plan->input_bytes / DOCUMENT_SHARE;
     if (records.most_bytes == 0 || records.most_bytes > most_bytes)
         records.most_bytes = most_bytes;
@@ -131,13 +132,18 @@ static bool is_in_shard(const struct ask_run *run, const struct asked_record *as
            number % run->options->n_shards == run->options->shard - 1;
 }
 
-static void tell_trouble(struct ask_run *run, const struct record *record, const char *why)
+/* What is binary is odd, and no error. */
+static int tell_trouble(struct ask_run *run, const struct record *record, const char *why,
+                        struct error *err)
 {
-    run->n_troubled++;
-    run->report.unreadable++;
+    run->n_troubled += !record->is_binary;
+    run->n_untried += record->is_known;
+    run->report.unreadable += !record->is_binary;
+    run->report.binary += record->is_binary;
     progress_clear(&run->progress);
     if (!run->options->input.no_messages)
         message("%s: %s", record->id, why);
+    return record->is_binary ? 0 : ask_job_trouble(run, record, why, err);
 }
 
 /* The next record that can be asked about. 1, 0 no more, -1. */
@@ -157,7 +163,12 @@ static int next_asked(struct ask_run *run, struct asked_record **out, struct err
         asked->record = record;
         asked->serial = run->serial;
         struct error why = {0};
-        status = record->trouble ? 0 : fill_questions(run, asked, &why, err);
+        if (record->trouble)
+            status = 0;
+        else if (line_is_blank(record->text, record->n_bytes))
+            status = 1; /* there is nothing to ask about, and nobody asks */
+        else
+            status = fill_questions(run, asked, &why, err);
         hash_content(asked);
         if (status == 1 && !is_in_shard(run, asked)) {
             asked_record_free(asked);
@@ -169,7 +180,7 @@ static int next_asked(struct ask_run *run, struct asked_record **out, struct err
             return 1;
         }
         if (status == 0)
-            tell_trouble(run, record, record->trouble ? record->trouble : why.text);
+            status = tell_trouble(run, record, record->trouble ? record->trouble : why.text, err);
         asked_record_free(asked);
         if (status < 0)
             return -1;
@@ -178,39 +189,11 @@ static int next_asked(struct ask_run *run, struct asked_record **out, struct err
 
 /* ---- The engine's callbacks ---- */
 
-static int begin_job(struct ask_run *run, const struct trawl_plan *plan, struct error *err)
-{
-    const struct ask_options *options = run->options;
-    uint8_t hash[TRAWL_KEY_BYTES];
-    char path[PATH_MAX] = "";
-    struct trawl_model_info info;
-    if (!run->job || options->dry_run)
-        return 0;
-    if (options->output && *options->output != '/' && !getcwd(path, sizeof path))
-        path[0] = '\0';
-    size_t n = strlen(path);
-    if (options->output)
-        snprintf(path + n, sizeof path - n, "%s%s", n > 0 ? "/" : "", options->output);
-    if (trawl_model_hash(run->model, hash, err) < 0 || trawl_model_info(run->model, &info, err) < 0)
-        return -1;
-    struct job_run described = {
-        .output = path,
-        .command = run->command,
-        .sheet = options->sheet.file.data,
-        .model = info.path,
-        .template_name =
-            options->ask.template_name ? options->ask.template_name : info.template_name,
-        .numerics = plan->numerics,
-        .model_hash = hash,
-    };
-    return job_begin_run(run->job, &described, err);
-}
-
 static int planned(void *context, const struct trawl_plan *plan, struct error *err)
 {
     struct ask_run *run = context;
     run->plan_rows = plan->n_rows;
-    return begin_job(run, plan, err) < 0 ? -1 : open_records(run, plan, err);
+    return ask_job_begin(run, plan, err) < 0 ? -1 : open_records(run, plan, err);
 }
 
 static void return_lent(struct ask_run *run)
@@ -243,16 +226,10 @@ static struct trawl_document document_of(const struct ask_run *run,
     return (struct trawl_document){.tag = asked->serial,
                                    .text = asked->record->text,
                                    .n_bytes = asked->record->n_bytes,
+                                   .is_cut = asked->record->is_cut,
                                    .n_kept_bytes =
                                        kept_bytes(asked, run->options->sheet.n_questions),
                                    .questions = asked->questions};
-}
-
-static int note_document(struct ask_run *run, const struct asked_record *asked, struct error *err)
-{
-    if (!run->job || run->options->dry_run)
-        return 0;
-    return job_document(run->job, asked->hash, asked->record->id, asked->record->n_bytes, err);
 }
 
 static int next_document(void *context, struct trawl_document *document, struct error *err)
@@ -274,9 +251,9 @@ static int next_document(void *context, struct trawl_document *document, struct 
         return 1;
     *run->queue_end = asked;
     run->queue_end = &asked->next;
-    if (!run->table.table && ask_table_open(&run->table, run->options, asked->record, err) < 0)
+    if (!run->tables.list && ask_tables_open(&run->tables, run->options, asked->record, err) < 0)
         return -1;
-    return note_document(run, asked, err) < 0 ? -1 : 1;
+    return ask_job_document(run, asked, err) < 0 ? -1 : 1;
 }
 
 /* The place in the queue of a document that waits. */
@@ -312,7 +289,9 @@ static int take_answer(void *context, const struct trawl_answer *answer, struct 
     run->progress.n_done++;
     if (run->progress.drawn)
         progress_clear(&run->progress);
-    int status = ask_table_row(&run->table, asked->record, answer, err);
+    int status = ask_job_row(run, asked, answer, err);
+    if (status == 0)
+        status = ask_tables_row(&run->tables, asked->record, answer, err);
     asked_record_free(asked);
     return status;
 }
@@ -339,7 +318,7 @@ static int swept(void *context, struct error *err)
         sweep_file_remove(run->options->job);
     run->has_sweep_file = false;
     run->saved_ns = clock_ns();
-    return run->table.table ? run->options->format->flush(run->table.table, err) : 0;
+    return ask_tables_flush(&run->tables, err);
 }
 
 static int show_progress(void *context, const struct trawl_progress *now)
@@ -386,25 +365,21 @@ static int finish_table(struct ask_run *run, struct error *err)
 {
     if (run->options->dry_run)
         return 0;
-    if (!run->table.table && ask_table_open(&run->table, run->options, NULL, err) < 0)
+    if (!run->tables.list && ask_tables_open(&run->tables, run->options, NULL, err) < 0)
         return -1;
-    if (run->table.n_left_out > 0)
+    const struct ask_table *table = run->tables.list; /* they leave out the same */
+    if (table->n_left_out > 0)
         message("%llu documents have fields that the first does not have, such as '%s': they are "
                 "left out; --fields says which there are to be",
-                (unsigned long long)run->table.n_left_out, run->table.left_out);
-    return run->options->format->finish(run->table.table, err);
-}
-
-static int end_job(struct ask_run *run, const char *state, struct error *err)
-{
-    const struct trawl_stats *stats = &run->report.stats;
-    struct job_result result = {.state = state,
-                                .documents = stats->documents,
-                                .answers = stats->sequences,
-                                .recalled = stats->recalled};
-    if (!run->job || run->options->dry_run)
-        return 0;
-    return job_end_run(run->job, &result, err);
+                (unsigned long long)table->n_left_out, table->left_out);
+    if (run->report.stats.blank > 0 && !run->options->input.no_messages)
+        message("there is no text in %llu of the documents: their cells are empty",
+                (unsigned long long)run->report.stats.blank);
+    if (run->n_untried > 0 && !run->options->input.no_messages)
+        message("%llu inputs could not be read before, have not changed and were not tried again; "
+                "--retry-errors tries them",
+                (unsigned long long)run->n_untried);
+    return ask_tables_finish(&run->tables, err);
 }
 
 int ask_run_all(struct ask_run *run, const struct trawl_model *model, struct error *err)
@@ -418,7 +393,9 @@ int ask_run_all(struct ask_run *run, const struct trawl_model *model, struct err
     run->progress.on = options->show_progress;
     for (int q = 0; q < options->ask.n_questions; q++)
         any_condition |= options->ask.questions[q].ask_if != NULL;
-    run->keep_text = any_condition || options->format->wants_text;
+    run->keep_text = any_condition;
+    for (size_t i = 0; i < options->n_outputs; i++)
+        run->keep_text |= options->outputs[i].format->wants_text;
     struct trawl_ask_callbacks callbacks = {.context = run,
                                             .planned = planned,
                                             .next = next_document,
@@ -448,12 +425,12 @@ int ask_run_all(struct ask_run *run, const struct trawl_model *model, struct err
     if (status == 0) {
         if (run->job && !options->dry_run)
             sweep_file_remove(options->job);
-        return end_job(run, "done", err);
+        return ask_job_end(run, "done", err);
     }
     struct error second = {0}; /* the first failure is the one to tell */
-    if (run->table.table && options->format->flush(run->table.table, &second) < 0)
+    if (ask_tables_flush(&run->tables, &second) < 0)
         second.kind = ERROR_NONE;
-    if (end_job(run, err->kind == ERROR_CANCELLED ? "stopped" : "failed", &second) < 0)
+    if (ask_job_end(run, err->kind == ERROR_CANCELLED ? "stopped" : "failed", &second) < 0)
         second.kind = ERROR_NONE;
     return -1;
 }
@@ -491,6 +468,7 @@ void ask_run_deinit(struct ask_run *run)
         asked_record_free(run->queue);
         run->queue = next;
     }
-    ask_table_close(&run->table);
+    ask_tables_close(&run->tables);
+    free(run->cells);
     records_close(run->records);
 }

@@ -25,11 +25,13 @@ struct ask_run {
     const char *command;     /* the words of this run, for the job */
     struct records *records; /* owned; NULL: the sheet's questions are the documents */
     size_t next_prompt;
-    struct job *job; /* borrowed; NULL: not recorded */
-    struct ask_table table;
+    struct job *job;        /* borrowed; NULL: not recorded */
+    struct job_cell *cells; /* owned; [n_questions] of the row that is being recorded */
+    struct ask_tables tables;
     struct asked_record *queue, **queue_end; /* pulled and not yet answered, oldest first */
     struct asked_record *lent;               /* its text is the engine's until the next call */
     uint64_t serial, n_troubled;
+    uint64_t n_untried; /* of these, those that an earlier run could not read */
     bool keep_text;
     uint32_t plan_rows;  /* 0: not planned yet */
     bool has_sweep_file; /* of a sweep that has not ended yet */

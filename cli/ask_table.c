@@ -79,13 +79,21 @@ static int add_fields(struct ask_table *table, const struct record *first, struc
     return 0;
 }
 
-static const char *const *scale_labels(struct ask_table *table,
-                                       const struct trawl_question *question, struct error *err)
+const char *ask_kind_name(const struct trawl_question *question)
 {
+    static const char *const kinds[] = {"yes_no", "choice", "score"};
+    return kinds[question->kind];
+}
+
+const char *const *ask_label_names(struct arena *arena, const struct trawl_question *question,
+                                   struct error *err)
+{
+    if (question->kind != TRAWL_SCORE)
+        return question->labels;
     size_t n = (size_t)trawl_question_labels(question);
-    const char **labels = arena_alloc(&table->arena, n * sizeof *labels, 16, "columns", err);
+    const char **labels = arena_alloc(arena, n * sizeof *labels, 16, "columns", err);
     for (size_t l = 0; labels && l < n; l++) {
-        char *text = arena_alloc(&table->arena, 16, 1, "columns", err);
+        char *text = arena_alloc(arena, 16, 1, "columns", err);
         if (!text)
             return NULL;
         snprintf(text, 16, "%d", question->scale_from + (int)l);
@@ -97,19 +105,18 @@ static const char *const *scale_labels(struct ask_table *table,
 static int add_question(struct ask_table *table, const struct trawl_question *question, int index,
                         const char *name, struct error *err)
 {
-    static const char *const kinds[] = {"yes_no", "choice", "score"};
     struct table_question *described = &table->questions[index];
     double threshold = table->options->calibrated ? table->options->calibrated[index].threshold
                                                   : question->threshold;
     *described = (struct table_question){
         .name = name,
         .text = question->text,
-        .kind = kinds[question->kind],
-        .labels = question->labels,
+        .kind = ask_kind_name(question),
         .n_labels = (size_t)trawl_question_labels(question),
         .threshold = threshold > 0 ? threshold : 0.5,
     };
-    if (question->kind == TRAWL_SCORE && !(described->labels = scale_labels(table, question, err)))
+    if (described->n_labels > 0 &&
+        !(described->labels = ask_label_names(&table->arena, question, err)))
         return -1;
     if (add_column(table, name, COLUMN_ANSWER, index, err) < 0 ||
         add_column(table, join(table, name, "_p", err), COLUMN_PROBABILITY, index, err) < 0)
@@ -140,7 +147,7 @@ static int make_columns(struct ask_table *table, const struct record *first, str
     if (!table->columns || !table->fields || !table->reviewed || !table->cells || !table->questions)
         return fail_memory(err, n * sizeof *table->columns, "columns");
     if (add_column(table, "id", COLUMN_ID, -1, err) < 0 || add_fields(table, first, err) < 0 ||
-        (options->format->wants_text && add_column(table, "text", COLUMN_TEXT, -1, err) < 0))
+        (table->output->format->wants_text && add_column(table, "text", COLUMN_TEXT, -1, err) < 0))
         return -1;
     for (size_t q = 0; q < n_questions; q++)
         if (add_question(table, &options->ask.questions[q], (int)q,
@@ -149,14 +156,14 @@ static int make_columns(struct ask_table *table, const struct record *first, str
     return 0;
 }
 
-int ask_table_open(struct ask_table *table, const struct ask_options *options,
-                   const struct record *first, struct error *err)
+static int open_table(struct ask_table *table, const struct ask_options *options,
+                      const struct record *first, struct error *err)
 {
     table->options = options;
     if (make_columns(table, first, err) < 0)
         return -1;
     table->table_options = (struct table_options){
-        .path = options->output,
+        .path = table->output->path,
         .columns = table->columns,
         .n_columns = table->n_columns,
         .questions = table->questions,
@@ -164,14 +171,14 @@ int ask_table_open(struct ask_table *table, const struct ask_options *options,
         .title = options->sheet.name ? options->sheet.name : options->sheet.questions[0].text,
         .each_row_now = options->line_buffered,
     };
-    table->table = options->format->open(&table->table_options, err);
+    table->table = table->output->format->open(&table->table_options, err);
     return table->table ? 0 : -1;
 }
 
-void ask_table_close(struct ask_table *table)
+static void close_table(struct ask_table *table)
 {
     if (table->table)
-        table->options->format->close(table->table);
+        table->output->format->close(table->table);
     free(table->columns);
     free(table->fields);
     free(table->reviewed);
@@ -179,7 +186,6 @@ void ask_table_close(struct ask_table *table)
     free(table->questions);
     bytes_deinit(&table->distributions);
     arena_deinit(&table->arena);
-    *table = (struct ask_table){0};
 }
 
 /* ---- Rows ---- */
@@ -205,8 +211,8 @@ static struct table_cell field_cell(const struct record *record, const char *nam
     return (struct table_cell){.kind = CELL_EMPTY};
 }
 
-static struct table_cell answer_cell(const struct trawl_question *question,
-                                     const struct trawl_cell *cell)
+struct table_cell ask_answer_cell(const struct trawl_question *question,
+                                  const struct trawl_cell *cell)
 {
     if (question->kind == TRAWL_SCORE)
         return number_cell(cell->expectation);
@@ -242,7 +248,7 @@ static int fill_answer(struct ask_table *table, size_t column, const struct traw
     if (cell->state != TRAWL_CELL_ANSWERED)
         return 0;
     if (shown->role == COLUMN_ANSWER) {
-        *out = answer_cell(question, cell);
+        *out = ask_answer_cell(question, cell);
     } else if (shown->role == COLUMN_PROBABILITY) {
         const struct calibration *calibration =
             table->options->calibrated ? table->options->calibrated[shown->question].calibration
@@ -291,8 +297,8 @@ static void note_left_out(struct ask_table *table, const struct record *record)
     table->n_left_out++;
 }
 
-int ask_table_row(struct ask_table *table, const struct record *record,
-                  const struct trawl_answer *answer, struct error *err)
+static int write_row(struct ask_table *table, const struct record *record,
+                     const struct trawl_answer *answer, struct error *err)
 {
     bytes_clear(&table->distributions);
     for (size_t i = 0; i < table->n_columns; i++) {
@@ -320,5 +326,57 @@ int ask_table_row(struct ask_table *table, const struct record *record,
             at += table->cells[i].n_bytes;
         }
     note_left_out(table, record);
-    return table->options->format->row(table->table, table->cells, err);
+    return table->output->format->row(table->table, table->cells, err);
+}
+
+/* ---- All tables ---- */
+
+int ask_tables_open(struct ask_tables *tables, const struct ask_options *options,
+                    const struct record *first, struct error *err)
+{
+    tables->list = calloc(options->n_outputs, sizeof *tables->list);
+    if (!tables->list)
+        return fail_memory(err, options->n_outputs * sizeof *tables->list, "tables");
+    tables->n = options->n_outputs;
+    for (size_t i = 0; i < tables->n; i++) {
+        tables->list[i].output = &options->outputs[i];
+        if (open_table(&tables->list[i], options, first, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int ask_tables_row(struct ask_tables *tables, const struct record *record,
+                   const struct trawl_answer *answer, struct error *err)
+{
+    for (size_t i = 0; i < tables->n; i++)
+        if (write_row(&tables->list[i], record, answer, err) < 0)
+            return -1;
+    return 0;
+}
+
+int ask_tables_flush(struct ask_tables *tables, struct error *err)
+{
+    for (size_t i = 0; i < tables->n; i++) {
+        struct ask_table *table = &tables->list[i];
+        if (table->table && table->output->format->flush(table->table, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int ask_tables_finish(struct ask_tables *tables, struct error *err)
+{
+    for (size_t i = 0; i < tables->n; i++)
+        if (tables->list[i].output->format->finish(tables->list[i].table, err) < 0)
+            return -1;
+    return 0;
+}
+
+void ask_tables_close(struct ask_tables *tables)
+{
+    for (size_t i = 0; i < tables->n; i++)
+        close_table(&tables->list[i]);
+    free(tables->list);
+    *tables = (struct ask_tables){0};
 }

@@ -3,8 +3,10 @@
 #include "commands.h"
 #include "job/job.h"
 #include "job/sweep_file.h"
+#include "job_export.h"
 #include "message.h"
 #include "output/out.h"
+#include "output/table.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char ending[] = ".trawl";
@@ -136,6 +139,44 @@ static int show(struct jobs *jobs, const struct arguments *arguments, struct err
     return rc;
 }
 
+/* ---- export ---- */
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
+static int export(struct jobs *jobs, const struct arguments *arguments, struct error *err)
+{
+    const struct option_use *output = arguments_find(arguments, OPTION_OUTPUT),
+                            *name = arguments_find(arguments, OPTION_FORMAT);
+    const char *path = output && strcmp(output->value, "-") != 0 ? output->value : NULL;
+    const char *format_name = "jsonl";
+    (void)jobs;
+    if (arguments->n_operands != 2)
+        return fail(err, ERROR_USAGE, "trawl jobs export JOB [-o FILE]");
+    if (name && value_name(name, &format_name, err) < 0)
+        return -1;
+    const struct table_format *format =
+        path && !name ? table_format_by_path(path) : table_format_by_name(format_name);
+    if (!format)
+        return fail(err, ERROR_USAGE,
+                    "-o %s: the name does not end as any format's does; --format says which", path);
+    if (format->wants_text)
+        return fail(err, ERROR_USAGE,
+                    "the report is of a table with a row per document, which trawl ask -o writes");
+    if (format->needs_path && !path)
+        return fail(err, ERROR_USAGE, "the format %s needs a file: -o FILE", format->name);
+    if (path && is_same_file(path, arguments->operands[1]))
+        return fail(err, ERROR_USAGE, "-o %s: that is the job itself", path);
+    struct job *job = open_existing(arguments->operands[1], err);
+    int rc = job ? job_export(job, arguments->operands[1], format, path, err) : -1;
+    job_close(job);
+    return rc;
+}
+
 /* ---- merge, rm ---- */
 
 static int merge(struct jobs *jobs, const struct arguments *arguments, struct error *err)
@@ -183,7 +224,8 @@ int cmd_jobs(const struct arguments *arguments)
     static const struct {
         const char *name;
         int (*run)(struct jobs *jobs, const struct arguments *arguments, struct error *err);
-    } actions[] = {{"list", list}, {"show", show}, {"merge", merge}, {"rm", rm}};
+    } actions[] = {
+        {"list", list}, {"show", show}, {"export", export}, {"merge", merge}, {"rm", rm}};
     struct error err = {0};
     struct jobs jobs = {.out.file = stdout, .json = arguments_find(arguments, OPTION_JSON)};
     const char *name = arguments->n_operands > 0 ? arguments->operands[0] : "list";
@@ -191,7 +233,7 @@ int cmd_jobs(const struct arguments *arguments)
     while (i < sizeof actions / sizeof *actions && strcmp(actions[i].name, name) != 0)
         i++;
     if (i == sizeof actions / sizeof *actions) {
-        fail(&err, ERROR_USAGE, "'%s' is not one of: list show merge rm", name);
+        fail(&err, ERROR_USAGE, "'%s' is not one of: list show export merge rm", name);
         return message_usage(&err, "jobs");
     }
     int rc = actions[i].run(&jobs, arguments, &err);

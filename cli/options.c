@@ -52,16 +52,21 @@ const struct command_row COMMANDS[N_COMMANDS] = {
          "  trawl ask -m demo --sheet events.toml pages/ -o events.csv\n"
          "  trawl ask -m demo -q \"Is it free?\" -q \"Does it repeat every year?\" pages/ -o "
          "a.jsonl\n"
+         "A document without text has empty cells; what is binary is told and left out. What could "
+         "not be read is an error, which later runs do not try again while it has not changed.\n"
          "Exit status: 0 all documents are in the table, 2 an error, or some could not be read.",
          cmd_ask},
     [COMMAND_JOBS] =
-        {"jobs", "list [DIR] | show JOB | merge JOB FROM... | rm JOB...",
-         "look into, join and remove what runs have recorded",
+        {"jobs", "list [DIR] | show JOB | export JOB | merge JOB FROM... | rm JOB...",
+         "look into, export, join and remove what runs have recorded",
          "list names the jobs of a directory and says what they hold; show tells of each run that "
          "was "
-         "recorded in one; merge copies the answers of others into JOB, so that a run that "
+         "recorded in one; export writes every answer with its document and question, and what "
+         "could not be read, without needing the documents; merge copies the answers of others "
+         "into JOB, so that a run that "
          "records there has them; rm removes jobs, with a suspended sweep beside them.\n"
          "  trawl jobs show events.csv.trawl\n"
+         "  trawl jobs export events.csv.trawl -o all.csv\n"
          "  trawl jobs merge all.trawl part1.trawl part2.trawl",
          cmd_jobs},
     [COMMAND_READ] =
@@ -70,8 +75,9 @@ const struct command_row COMMANDS[N_COMMANDS] = {
          "mail, JSON lines, CSV, TSV, feeds, SQLite databases, and any of them in gzip, bzip2, "
          "zstd, tar, cpio or zip. Every document, row, page or mail is printed as one JSON object: "
          "id, text, fields. Without INPUT, or where it is -, standard input is read.\n"
-         "What cannot be read (empty, binary, cut off, invalid) is told on standard error and left "
-         "out; all else is still read.\n"
+         "What cannot be read (cut off, damaged, refused by its filter) is told on standard error "
+         "and left out; all else is still read. What is binary is told and left out too, but is no "
+         "error; what has no text is a record without text.\n"
          "  trawl read pages/ mail.mbox report.pdf | jq -r .text\n"
          "  trawl read --document '{title}\\n{body}' --id url posts.csv.gz\n"
          "  trawl read --query 'SELECT id, note FROM tickets' --text note tickets.db\n"
@@ -279,18 +285,25 @@ const struct option_row OPTIONS[] = {
     {OPTION_COLOR, GREP, GROUP_OUTPUT, 0, "colour", "[WHEN]", "auto always never", NULL, NULL},
     {OPTION_OUTPUT, ASK, GROUP_OUTPUT, 'o', "output", "FILE", NULL, NULL,
      "where the table goes; its extension is its format (default: standard output, JSON lines). "
-     "What FILE held before is replaced"},
-    {OPTION_FORMAT, ASK, GROUP_OUTPUT, 0, "format", "FORMAT", NULL, table_format_name,
+     "What FILE held before is replaced. May be repeated: the same rows, such as a table and a "
+     "report"},
+    {OPTION_OUTPUT, JOBS, GROUP_OUTPUT, 'o', "output", "FILE", NULL, NULL,
+     "where export writes; its extension is its format (default: standard output, JSON lines)"},
+    {OPTION_FORMAT, ASK | JOBS, GROUP_OUTPUT, 0, "format", "FORMAT", NULL, table_format_name,
      "the table's format, whatever the name says"},
     {OPTION_FIELDS, ASK, GROUP_OUTPUT, 0, "fields", "NAME,...", NULL, NULL,
      "the input's columns to keep (default: those of the first document)"},
     {OPTION_UNORDERED, ASK, GROUP_OUTPUT, 0, "unordered", NULL, NULL, NULL,
      "rows as they are done, not in input order"},
     {OPTION_JOB, ASK, GROUP_OUTPUT, 0, "job", "FILE", NULL, NULL,
-     "where the run is recorded, to go on after any end (default: the output's name and .trawl)"},
+     "where the run is recorded, to go on after any end (default: the first output's name and "
+     ".trawl)"},
     {OPTION_CHECKPOINT, ASK, GROUP_OUTPUT, 0, "checkpoint", "MINUTES", NULL, NULL,
      "how often a sweep that takes long is written to the job (default 10)"},
     {OPTION_NO_JOB, ASK, GROUP_OUTPUT, 0, "no-job", NULL, NULL, NULL, "do not record the run"},
+    {OPTION_RETRY_ERRORS, ASK, GROUP_INPUT, 0, "retry-errors", NULL, NULL, NULL,
+     "try again what an earlier run of the job could not read (fetches, filters, converters), "
+     "though it has not changed"},
     {OPTION_LINE_BUFFERED, GREP | ASK, GROUP_OUTPUT, 0, "line-buffered", NULL, NULL, NULL,
      "write every line at once"},
     {OPTION_SHOW_TEXT, GREP, GROUP_OUTPUT, 0, "text", NULL, NULL, NULL,

@@ -157,8 +157,8 @@ ok "none is computed again" ask "${sheet[@]}" -o all.csv --job all.trawl --stats
 ok "to the same table" cmp all.csv ref.csv
 ok "nothing was run" test "$(stat_of sweeps)" = 0
 ok "no such shard" bash -c "! '$TRAWL' ask -q q --shard 4/3 docs 2>err && grep -q 'is not I/N' err"
-ok "jobs are listed" bash -c "'$TRAWL' jobs list | grep -q '^all.trawl: 1 runs, 30 documents, '"
-ok "and told of" bash -c "'$TRAWL' jobs show --json all.trawl | python3 -c 'import json, sys; o = json.load(sys.stdin); assert o[\"state\"] == \"done\" and o[\"recalled\"] > 0 and o[\"documents\"] == 31'"
+ok "jobs are listed" bash -c "'$TRAWL' jobs list | grep -q '^all.trawl: 4 runs, 30 documents, '"
+ok "and told of" bash -c "'$TRAWL' jobs show --json all.trawl | python3 -c 'import json, sys; o = json.loads(list(sys.stdin)[-1]); assert o[\"state\"] == \"done\" and o[\"recalled\"] > 0 and o[\"documents\"] == 31'"
 ok "a job that is not there is not made" bash -c "! '$TRAWL' jobs show nothing.trawl 2>err && [ ! -e nothing.trawl ]"
 ok "what is no job is not merged" bash -c "! '$TRAWL' jobs merge all.trawl theirs.db 2>err && grep -q 'is no job' err"
 ok "nor removed" bash -c "! '$TRAWL' jobs rm theirs.db 2>err && [ -e theirs.db ]"
