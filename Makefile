@@ -43,7 +43,8 @@ ENGINE_DIRS := src/base src/formats src/model src/text src/batch src/stream src/
 LIB_SRC := $(sort $(wildcard $(addsuffix /*.c,$(ENGINE_DIRS) $(KERNEL_DIRS))))
 CLI_SRC := $(sort $(wildcard cli/*.c cli/*/*.c))
 SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
-TOOL_SRC  := $(sort $(filter-out tests/tools/kill_at.c,$(wildcard tests/tools/*.c)))
+KILL_AT_SRC := tests/tools/kill_at.c tests/tools/power_loss.c
+TOOL_SRC  := $(sort $(filter-out $(KILL_AT_SRC),$(wildcard tests/tools/*.c)))
 FUZZ_SRC  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 CLI_TEST_SRC := $(sort $(wildcard tests/cli/test_*.c))
 TEST_SRC  := $(sort $(wildcard tests/unit/test_*.c tests/kernels/check_*.c tests/engine/test_*.c)) $(CLI_TEST_SRC)
@@ -126,10 +127,10 @@ $(FUZZERS): $(B)/%: $(B)/%.o $(call obj,tests/support/gguf_write.c) $(CLI_LIB) $
 
 # Loaded before the C library by tests that kill the program; sanitizers must come first themselves.
 KILL_AT := $(if $(filter Linux,$(shell uname -s)),$(if $(filter release debug clang,$(BUILD)),$(B)/tests/tools/kill_at.so))
-$(B)/tests/tools/kill_at.so: tests/tools/kill_at.c Makefile
+$(B)/tests/tools/kill_at.so: $(KILL_AT_SRC) tests/tools/power_loss.h Makefile
 	@mkdir -p $(@D)
 	$(say) LINK $@
-	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARN) $(OPT.$(BUILD)) -shared -fPIC -o $@ $< -ldl
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARN) $(OPT.$(BUILD)) -shared -fPIC -o $@ $(KILL_AT_SRC) -ldl
 
 tests: $(TESTS) $(TOOLS) $(KILL_AT) $(B)/trawl  ## build every test program
 objects: $(call obj,$(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(TEST_SRC))

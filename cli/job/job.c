@@ -126,7 +126,9 @@ static int take_hold(struct job *job, struct error *err)
     if (!is_new && (version < 1 || version > VERSION))
         return fail(err, ERROR_UNSUPPORTED, "%s is a job of a newer trawl (version %lld)",
                     job->path, (long long)version);
-    if (job_execute(job, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE",
+    if (job_execute(job,
+                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = 1;"
+                    "BEGIN IMMEDIATE",
                     err) < 0 ||
         (is_new && job_execute(job, schema, err) < 0) ||
         (version < VERSION && job_execute(job, schema_results, err) < 0))

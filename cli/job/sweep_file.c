@@ -1,5 +1,6 @@
 #include "sweep_file.h"
 
+#include "../durable.h"
 #include "base/sha256.h"
 #include "trawl.h"
 
@@ -69,13 +70,14 @@ static void drop_pages(int fd)
 #endif
 }
 
-static int write_file(const char *path, uint32_t plan_rows, const struct trawl_suspended *suspended)
+static int write_file(const char *path, uint32_t plan_rows, const struct trawl_suspended *suspended,
+                      struct error *err)
 {
     uint8_t head[HEAD_BYTES], hash[SHA256_BYTES];
     struct sha256 sha;
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
-        return -1;
+        return fail_errno(err, ERROR_IO, errno, "%s", path);
     write_head(plan_rows, suspended, head);
     sha256_init(&sha);
     sha256_add(&sha, head, sizeof head);
@@ -83,14 +85,14 @@ static int write_file(const char *path, uint32_t plan_rows, const struct trawl_s
     sha256_finish(&sha, hash);
     int rc = write_all(fd, head, sizeof head) < 0 ||
                      write_all(fd, suspended->hidden, suspended->n_bytes) < 0 ||
-                     write_all(fd, hash, sizeof hash) < 0 || fsync(fd) < 0
-                 ? -1
+                     write_all(fd, hash, sizeof hash) < 0
+                 ? fail_errno(err, ERROR_IO, errno, "%s", path)
                  : 0;
-    int os_errno = errno;
+    if (rc == 0 && durable_sync(fd, err) < 0)
+        rc = fail_context(err, "%s", path);
     drop_pages(fd);
     if (close(fd) < 0 && rc == 0)
-        return -1;
-    errno = os_errno;
+        rc = fail_errno(err, ERROR_IO, errno, "%s", path);
     return rc;
 }
 
@@ -99,10 +101,14 @@ int sweep_file_save(const char *job, uint32_t plan_rows, const struct trawl_susp
 {
     char *path = path_of(job, "-sweep", err), *part = path_of(job, "-sweep.part", err);
     int rc = path && part ? 0 : -1;
-    if (rc == 0 && (write_file(part, plan_rows, suspended) < 0 || rename(part, path) < 0)) {
+    if (rc == 0 && write_file(part, plan_rows, suspended, err) < 0)
+        rc = -1;
+    else if (rc == 0 && rename(part, path) < 0)
         rc = fail_errno(err, ERROR_IO, errno, "%s", part);
+    if (rc < 0 && part)
         unlink(part);
-    }
+    if (rc == 0)
+        rc = durable_sync_name(path, err);
     free(path);
     free(part);
     return rc;

@@ -11,8 +11,8 @@
  *    64   the rows
  *     +   SHA-256 of all before
  *
- * It is written under another name, synced and renamed, so there is a whole one or none; one that
- * is not whole, or of another batch, is as none. */
+ * It is written under another name, synced, renamed and its folder synced, so there is a whole one
+ * or none; one that is not whole, or of another batch, is as none. */
 
 #include "base/error.h"
 

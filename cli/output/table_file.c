@@ -1,8 +1,9 @@
 #include "table_file.h"
 
+#include "../durable.h"
+
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 struct table *table_file_open(const struct table_options *options, struct error *err)
 {
@@ -42,10 +43,9 @@ int table_file_finish(struct table *table, struct error *err)
 {
     if (table_file_flush(table, err) < 0)
         return -1;
-    /* Pipes and terminals have nothing to make durable. */
-    if (fsync(fileno(table->out.file)) < 0 && errno != EINVAL && errno != EROFS && errno != ENOTSUP)
-        return name_file(table, fail_errno(err, ERROR_IO, errno, "write error"), err);
-    return 0;
+    if (durable_sync(fileno(table->out.file), err) < 0)
+        return name_file(table, -1, err);
+    return table->options->path ? durable_sync_name(table->options->path, err) : 0;
 }
 
 void table_file_close(struct table *table)

@@ -10,6 +10,7 @@
 
 #ifdef HAVE_SQLITE
 
+#include "../durable.h"
 #include "../utf8_check.h"
 #include "base/bytes.h"
 #include "out.h"
@@ -298,28 +299,13 @@ static int sqlite_flush(struct table *table, struct error *err)
 
 /* ---- The end ---- */
 
-static int sync_path(const char *path, int flags, struct error *err)
+static int sync_file(const char *path, struct error *err)
 {
-    int fd = open(path, flags | O_CLOEXEC);
-    int status = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL)
-                     ? 0
-                     : fail_errno(err, ERROR_IO, errno, "%s", path);
-    if (fd >= 0)
-        close(fd);
-    return status;
-}
-
-/* The name in the folder is as durable as the file. */
-static int sync_folder(const char *path, struct error *err)
-{
-    const char *slash = strrchr(path, '/');
-    struct bytes folder = {0};
-    int status = !slash
-                     ? bytes_append_text(&folder, ".", err)
-                     : bytes_append(&folder, path, slash == path ? 1 : (size_t)(slash - path), err);
-    if (status == 0)
-        status = sync_path(folder.data, O_RDONLY | O_DIRECTORY, err);
-    bytes_deinit(&folder);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(err, ERROR_IO, errno, "%s", path);
+    int status = durable_sync(fd, err) < 0 ? fail_context(err, "%s", path) : 0;
+    close(fd);
     return status;
 }
 
@@ -341,7 +327,7 @@ static int replace_by(struct table *table, const char *copy, struct error *err)
         return -1;
     if (stat(path, &st) == 0 && chmod(copy, st.st_mode & 07777) < 0)
         return fail_errno(err, ERROR_IO, errno, "%s", copy);
-    if (sync_path(copy, O_RDWR, err) < 0)
+    if (sync_file(copy, err) < 0)
         return -1;
     sqlite3_finalize(table->insert);
     table->insert = NULL;
@@ -349,7 +335,7 @@ static int replace_by(struct table *table, const char *copy, struct error *err)
     table->db = NULL;
     if (rename(copy, path) < 0)
         return fail_errno(err, ERROR_IO, errno, "%s", path);
-    return sync_folder(path, err);
+    return durable_sync_name(path, err);
 }
 
 static int sqlite_finish(struct table *table, struct error *err)

@@ -4,6 +4,8 @@
 #   TRAWL            the program (default ./trawl)
 #   TRAWL_BUILD      where tests/tools/kill_at.so is (default build/release)
 #   N_RANDOM         kills at random moments (default 20)
+#   KILL_STEP, FULL_STEP, POWER_STEP   1: killed, the disk full, the power lost at every change of a file (default 3, 11, 23)
+#   N_SEEDS          how often by chance some of what was not synced survives the power loss (default 1)
 set -u
 export LC_ALL=C
 TRAWL=$(realpath "${TRAWL:-./trawl}")
@@ -187,6 +189,47 @@ if [ -e "$build/tests/tools/kill_at.so" ]; then
         goes_on csv "disk full at change $n"
         n=$((n + ${FULL_STEP:-11}))
     done
+
+    # ---- The power fails at every change of a file ----
+    # What was seen (here on standard output) is on the disk, the job is sound, and going on gives the same file.
+    was_seen() {
+        local ids
+        ids=$(python3 -c 'import json, sys
+for line in open("seen"):
+    if line.endswith("\n"):
+        print(json.loads(line)["id"])')
+        [ -z "$ids" ] && return
+        n_seen=$((n_seen + 1))
+        "${program[@]}" --sheet sheet.toml $ids -o out.csv --dry-run --stats stats >log 2>&1 || fail "$1: a dry run"
+        [ "$(stat_of sequences)" = 0 ] || fail "$1: of what was seen, $(stat_of sequences) answers are lost"
+    }
+    lost_at() { # a change, a seed
+        rm -f out.*
+        TRAWL_KILL_AT=$1 TRAWL_LOSE_IN=. TRAWL_LOSE_SEED=$2 LD_PRELOAD=$build/tests/tools/kill_at.so \
+            ask "${sheet[@]}" -o out.csv -o - --checkpoint 0 >seen 2>log
+        was_seen "power lost at change $1 of $n_changes (seed $2)"
+        goes_on csv "power lost at change $1 of $n_changes (seed $2)"
+        [ "$2" = 0 ] && n_resumed=$((n_resumed + $(stat_of resumed_layers)))
+    }
+    n=0
+    n_seen=0
+    n_resumed=0
+    while [ $n -le "$n_changes" ]; do
+        lost_at $n 0
+        for seed in $(seq "${N_SEEDS:-1}"); do lost_at $n $((n * 1000 + seed)); done
+        n=$((n + ${POWER_STEP:-23}))
+    done
+    ok "rows were seen before the power failed" test $n_seen -gt 0
+    ok "some suspended sweeps were on the disk" test $n_resumed -gt 0
+    rm -f out.*
+    TRAWL_LOSE_IN=. LD_PRELOAD=$build/tests/tools/kill_at.so ask "${sheet[@]}" -o out.csv -o out.jsonl -o out.db >log 2>&1
+    ok "what a run has finished is on the disk" cmp out.csv ref.csv
+    ok "each of its tables" cmp out.jsonl ref.jsonl
+    ok "a database too" python3 -c 'import sqlite3; assert sqlite3.connect("out.db").execute("SELECT count(*) FROM answers").fetchone() == (31,)'
+    ok "and its job" bash -c "'$TRAWL' jobs show --json out.csv.trawl | grep -q '\"state\": \"done\"'"
+    rm -f out.*
+    TRAWL_LOSE_IN=. LD_PRELOAD=$build/tests/tools/kill_at.so ask "${sheet[@]}" -o out.csv --no-job >log 2>&1
+    ok "so it is without a job" cmp out.csv ref.csv
 else
     echo "skipped: kills at every change of a file (no kill_at.so: not Linux, or a sanitizer)"
 fi
