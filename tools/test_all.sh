@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every test at every level: `make test`, and what CI runs. Installs what is missing, then runs one step after another and goes on
 # after a failure; each step's output is kept in build/test/STEP.log. The last line is the sum of all steps.
-#   tools/test_all.sh [STEP...]   only these: layers headers gcc asan tsan clang levels arm64 macos fuzz cgroup
+#   tools/test_all.sh [STEP...]   only these: layers headers gcc asan tsan clang levels arm64 macos fuzz cgroup flat
 cd "$(dirname "$0")/.." || exit 2
 logs=build/test
 jobs=$(nproc)
@@ -205,6 +205,7 @@ step arm64 arm64
 step macos macos
 step fuzz fuzz
 step cgroup env TRAWL="$PWD/trawl" TRAWL_BUILD="$PWD/build/release" tests/engine/test_cgroup.sh
+step flat env TRAWL="$PWD/trawl" TRAWL_BUILD="$PWD/build/release" tests/engine/test_flat.sh
 running=done
 echo "in $((SECONDS / 60)) min $((SECONDS % 60)) s"
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -77,6 +77,13 @@ ok "of the long ones the beginning" exits 0 ask long --long head --fields '' -o 
 ok "all are there" test "$(cut -d, -f1 head.csv | tr -d '\r' | tr '\n' ' ')" = "id long/a.txt long/b.txt long/c.html "
 beginning=$(ask start.txt --long head --format csv | tail -1 | cut -d, -f2-)
 ok "it is its beginning" grep -qF "long/b.txt,$beginning" head.csv
+whole_characters() { # wherever it is cut, it is UTF-8 still
+    local size
+    for size in 20000 20004 20008 20012; do
+        ask long/b.txt --long head --max-size $size --format csv | grep -qF "long/b.txt,$beginning" || return 1
+    done
+}
+ok "a character is not cut" whole_characters
 ok "or they are skipped" exits 0 ask long --long skip --fields '' -o skip.csv --stats stats
 ok "with empty cells" test "$(grep -c ',,' skip.csv)" = 2
 ok "and counted" python3 -c 'import json; assert json.load(open("stats"))["too_long"] == 2'
