@@ -43,8 +43,8 @@ static void print_sheet(const struct report *report, struct out *out)
     const struct trawl_stats *stats = &report->stats;
     out_format(out, "documents   %s of %s questions", COUNT(stats->documents),
                COUNT(report->n_questions));
-    out_format(out, ": %s blank, %s unreadable, %s too long\n", COUNT(stats->blank),
-               COUNT(report->unreadable), COUNT(stats->too_long));
+    out_format(out, ": %s blank, %s binary, %s unreadable, %s too long\n", COUNT(stats->blank),
+               COUNT(report->binary), COUNT(report->unreadable), COUNT(stats->too_long));
     out_format(out, "prompts     %s run, %s remembered", COUNT(stats->sequences),
                COUNT(stats->recalled));
     if (stats->skipped > 0)
