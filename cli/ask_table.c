@@ -2,9 +2,11 @@
 
 #include "output/out.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static char *join(struct ask_table *table, const char *a, const char *b, struct error *err)
 {
@@ -331,9 +333,28 @@ static int write_row(struct ask_table *table, const struct record *record,
 
 /* ---- All tables ---- */
 
+/* Opening empties a file: before the first one is, all can be opened as far as can be seen. */
+static int check_place(const char *path, struct error *err)
+{
+    struct bytes folder = {0};
+    const char *slash = strrchr(path, '/');
+    bool is_there = access(path, F_OK) == 0;
+    size_t n_folder = slash == path ? 1 : slash ? (size_t)(slash - path) : 0;
+    if (bytes_append(&folder, slash ? path : ".", slash ? n_folder : 1, err) < 0)
+        return -1;
+    int rc = access(is_there ? path : folder.data, W_OK) < 0
+                 ? fail_errno(err, ERROR_IO, errno, "%s", path)
+                 : 0;
+    bytes_deinit(&folder);
+    return rc;
+}
+
 int ask_tables_open(struct ask_tables *tables, const struct ask_options *options,
                     const struct record *first, struct error *err)
 {
+    for (size_t i = 0; i < options->n_outputs; i++)
+        if (options->outputs[i].path && check_place(options->outputs[i].path, err) < 0)
+            return -1;
     tables->list = calloc(options->n_outputs, sizeof *tables->list);
     if (!tables->list)
         return fail_memory(err, options->n_outputs * sizeof *tables->list, "tables");

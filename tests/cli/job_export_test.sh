@@ -76,7 +76,8 @@ ok "outputs are not read as input" ask -q 'Odd?' . --include '[1-6].txt' --inclu
 ok "and have no rows" bash -c "! grep -q 'two\.' two.csv && [ \$(wc -l <two.csv) = 7 ]"
 ok "the same twice is refused" bash -c "! '$TRAWL' ask -m tiny.gguf ${sheet[*]} -o a.csv -o a.csv 2>err && grep -q 'given twice' err && [ ! -e a.csv ]"
 ok "so is one format for several" bash -c "! '$TRAWL' ask -m tiny.gguf ${sheet[*]} -o a -o b --format csv 2>err && grep -q 'for one -o' err"
-ok "a folder that is not there is told before anything is run" bash -c "! '$TRAWL' ask -m tiny.gguf ${sheet[*]} -o a.csv -o gone/b.csv 2>err && grep -q gone/b.csv err"
+echo kept >a.csv
+ok "a folder that is not there is told, and nothing is lost" bash -c "! '$TRAWL' ask -m tiny.gguf ${sheet[*]} -o a.csv -o gone/b.csv 2>err && grep -q gone/b.csv err && grep -qx kept a.csv"
 
 # ---- Export ----
 cat >same.py <<'P'
