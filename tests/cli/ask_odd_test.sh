@@ -32,7 +32,7 @@ ok() { # description, then a command that must succeed
         head -5 log err 2>/dev/null
     fi
 }
-ask() { "$TRAWL" ask -m tiny.gguf --memory 30M --threads 2 -q "Is it odd?" "$@" 2>err; }
+ask() { "$TRAWL" ask -m tiny.gguf --memory 100M --threads 2 -q "Is it odd?" "$@" 2>err; }
 exits() { # the exit status, then the command
     local wanted=$1 got=0
     shift
@@ -87,7 +87,7 @@ ok "a character is not cut" whole_characters
 ok "or they are skipped" exits 0 ask long --long skip --fields '' -o skip.csv --stats stats
 ok "with empty cells" test "$(grep -c ',,' skip.csv)" = 2
 ok "and counted" python3 -c 'import json; assert json.load(open("stats"))["too_long"] == 2'
-grep_long() { "$TRAWL" grep -m tiny.gguf --memory 30M --threads 2 --json --no-text "Is it odd?" long --long "$1" 2>err; }
+grep_long() { "$TRAWL" grep -m tiny.gguf --memory 100M --threads 2 --json --no-text "Is it odd?" long --long "$1" 2>err; }
 ok "grep's too" bash -c "$(declare -f grep_long); TRAWL=$TRAWL; grep_long head | wc -l | grep -qx 3"
 ok "and it skips them" bash -c "$(declare -f grep_long); TRAWL=$TRAWL; grep_long skip | wc -l | grep -qx 3"
 
