@@ -134,7 +134,8 @@ struct trawl_stats {
     uint64_t shared_tokens; /* prompt_tokens - rows */
     uint64_t sweeps, bytes_read;
     double seconds, seconds_compute,
-        seconds_waiting; /* compute: a compute thread had a slice; waiting: none had */
+        seconds_waiting;   /* compute: a compute thread had a slice; waiting: none had */
+    double seconds_paused; /* not part of the others */
     /* Of seconds_compute, the mean over the threads: weights to panels; panels times rows;
      * attention. */
     double seconds_unpacking, seconds_products, seconds_attention;
@@ -156,7 +157,7 @@ struct trawl_progress {
     uint64_t sequences_done;
     uint64_t rows_done;
     uint64_t bytes_read;
-    double seconds, seconds_waiting;
+    double seconds, seconds_waiting; /* without pauses */
 };
 
 /* -- Sequences: token ids in, log-probabilities out (`score`, and what everything else is made of)
@@ -203,10 +204,13 @@ struct trawl_run_callbacks {
     /* In input order, as sweeps end. 0: go on; 1: stop quietly; -1: error. */
     int (*result)(void *context, const struct trawl_result *result, struct error *err);
     int (*progress)(void *context, const struct trawl_progress *progress); /* may be NULL */
-    /* Both may be NULL. suspend: after every layer, a chance to write the sweep down; 0 go on, -1.
+    /* Each may be NULL. suspend: before every layer, a chance to write the sweep down (there is
+     * nothing of it before layer 0); 0 go on, 1 pause, -1. paused: all memory but the hidden rows
+     * has been given back; returns when the run is to go on, 0, or to stop, as progress does.
      * resume: before a sweep; 1 [layer] and [hidden] are what was written down of this batch, 0
      * there is nothing of it, -1. */
     int (*suspend)(void *context, const struct trawl_suspended *suspended, struct error *err);
+    int (*paused)(void *context, const struct trawl_progress *progress);
     int (*resume)(void *context, struct trawl_suspended *suspended, struct error *err);
 };
 
@@ -331,9 +335,10 @@ struct trawl_ask_callbacks {
                   uint32_t n_values, struct error *err);
     /* All answers of a sweep have been handed out. 0 go on, -1. May be NULL. */
     int (*swept)(void *context, struct error *err);
-    /* As trawl_run_callbacks has them, only with a memory; the batch's key tells model, adapters
-     * and numerics too. */
+    /* As trawl_run_callbacks has them. With a memory the batch's key tells model, adapters and
+     * numerics too; without one resume is not called. */
     int (*suspend)(void *context, const struct trawl_suspended *suspended, struct error *err);
+    int (*paused)(void *context, const struct trawl_progress *progress);
     int (*resume)(void *context, struct trawl_suspended *suspended, struct error *err);
 };
 

@@ -88,6 +88,25 @@ void memory_free(struct memory *memory, enum memory_purpose purpose, void *block
     atomic_fetch_sub_explicit(&memory->used_bytes[purpose], mapped_bytes, memory_order_relaxed);
 }
 
+/* New pages in the place of the old: what every system takes literally, unlike advice. */
+int memory_vacate(void *from, uint64_t n_bytes, struct error *err)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t begin = round_up((uintptr_t)from, page),
+             end = round_down((uintptr_t)from + n_bytes, page);
+    if (end <= begin)
+        return 0;
+    char *place = (char *)from + (begin - (uintptr_t)from);
+    if (mmap(place, (size_t)(end - begin), PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+        return fail_memory(err, end - begin, "pages that were given back");
+#ifdef MADV_HUGEPAGE
+    if (end - begin >= 2 * HUGE_PAGE_BYTES)
+        (void)madvise(place, (size_t)(end - begin), MADV_HUGEPAGE);
+#endif
+    return 0;
+}
+
 uint64_t memory_used(const struct memory *memory)
 {
     uint64_t total = 0;

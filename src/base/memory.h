@@ -40,6 +40,10 @@ void *memory_alloc(struct memory *memory, enum memory_purpose purpose, uint64_t 
 /* NULL is legal. */
 void memory_free(struct memory *memory, enum memory_purpose purpose, void *block, uint64_t n_bytes);
 
+/* Gives the whole pages of [from, from + n_bytes), part of a block, back to the system until they
+ * are touched again; they are zero then. The account stays: what was planned may be taken again. */
+int memory_vacate(void *from, uint64_t n_bytes, struct error *err) MUST_CHECK;
+
 uint64_t memory_used(const struct memory *memory);
 
 /* Bytes this process may still take: the least of what the system says is available and of every

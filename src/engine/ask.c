@@ -459,6 +459,8 @@ static struct trawl_suspended with_key(const struct ask *ask,
                                        const struct trawl_suspended *suspended)
 {
     struct trawl_suspended keyed = *suspended;
+    if (!ask->callbacks->recall)
+        return keyed;
     struct sha256 sha = ask->keys.common;
     sha256_add(&sha, suspended->batch, sizeof suspended->batch);
     sha256_finish(&sha, keyed.batch);
@@ -470,6 +472,12 @@ static int pass_suspend(void *context, const struct trawl_suspended *suspended, 
     const struct ask *ask = context;
     struct trawl_suspended keyed = with_key(ask, suspended);
     return ask->callbacks->suspend(ask->callbacks->context, &keyed, err);
+}
+
+static int pass_paused(void *context, const struct trawl_progress *progress)
+{
+    const struct ask *ask = context;
+    return ask->callbacks->paused(ask->callbacks->context, progress);
 }
 
 static int pass_resume(void *context, struct trawl_suspended *suspended, struct error *err)
@@ -505,13 +513,15 @@ static int run_ask(struct ask *ask, const struct trawl_model *model, struct erro
     const struct trawl_ask_options *options = ask->options;
     struct trawl_readout_options readout = {.wanted = ask->questions.wanted.ids,
                                             .n_wanted = (uint32_t)ask->questions.wanted.n_tokens};
-    bool suspends = ask->callbacks->recall && ask->callbacks->suspend;
+    bool resumes = ask->callbacks->recall && ask->callbacks->resume;
     struct trawl_run_callbacks callbacks = {.context = ask,
                                             .next = next_sequence,
                                             .result = take_result,
                                             .progress = pass_progress,
-                                            .suspend = suspends ? pass_suspend : NULL,
-                                            .resume = suspends ? pass_resume : NULL};
+                                            .suspend =
+                                                ask->callbacks->suspend ? pass_suspend : NULL,
+                                            .paused = pass_paused,
+                                            .resume = resumes ? pass_resume : NULL};
     struct prepared_run run;
     int rc = run_prepare(&run, model, &options->run, &readout,
                          ask->maker.max_tokens + ask->questions.most_probe, err);

@@ -122,8 +122,7 @@ struct run {
     int32_t *top_ids;
     uint32_t *path;
 
-    uint64_t started_ns, shown_ns, sweep_ns;
-    struct trawl_progress progress;
+    uint64_t started_ns, shown_ns, sweep_ns, paused_ns;
 };
 
 static void run_close(struct run *run)
@@ -142,6 +141,25 @@ static void run_close(struct run *run)
     free(run->path);
 }
 
+/* How far the run is when [n_slices] of the sweep are done, in [layer]. */
+static struct trawl_progress describe_progress(const struct run *run, uint32_t layer,
+                                               size_t n_slices)
+{
+    struct stream_statistics disk = stream_statistics(run->stream);
+    return (struct trawl_progress){
+        .sweep = run->stats->sweeps + 1,
+        .layer = layer,
+        .n_layers = run->model->network.hparams.n_layers,
+        .sweep_done = (double)n_slices / (double)run->prepared->slicing.n_slices,
+        .batch_rows = run->batch.n_rows,
+        .batch_sequences = run->batch.n_sequences,
+        .sequences_done = run->stats->sequences,
+        .rows_done = run->stats->rows,
+        .bytes_read = disk.bytes_read + run->sweep.embedding_bytes_read,
+        .seconds = (double)(clock_ns() - run->started_ns - run->paused_ns) * 1e-9,
+        .seconds_waiting = (double)(disk.wait_ns + run->sweep.embedding_wait_ns) * 1e-9};
+}
+
 static int show_progress(void *context, size_t step, size_t slice)
 {
     struct run *run = context;
@@ -149,20 +167,9 @@ static int show_progress(void *context, size_t step, size_t slice)
     if (!run->callbacks->progress || now - run->shown_ns < 100000000)
         return 0;
     run->shown_ns = now;
-    struct trawl_progress *progress = &run->progress;
-    struct stream_statistics disk = stream_statistics(run->stream);
-    progress->sweep = run->stats->sweeps + 1;
-    progress->layer = run->model->program.steps[step].layer;
-    progress->n_layers = run->model->network.hparams.n_layers;
-    progress->sweep_done = (double)(slice + 1) / (double)run->prepared->slicing.n_slices;
-    progress->batch_rows = run->batch.n_rows;
-    progress->batch_sequences = run->batch.n_sequences;
-    progress->sequences_done = run->stats->sequences;
-    progress->rows_done = run->stats->rows;
-    progress->bytes_read = disk.bytes_read + run->sweep.embedding_bytes_read;
-    progress->seconds = (double)(now - run->started_ns) * 1e-9;
-    progress->seconds_waiting = (double)(disk.wait_ns + run->sweep.embedding_wait_ns) * 1e-9;
-    return run->callbacks->progress(run->callbacks->context, progress);
+    struct trawl_progress progress =
+        describe_progress(run, run->model->program.steps[step].layer, slice + 1);
+    return run->callbacks->progress(run->callbacks->context, &progress);
 }
 
 static int open_results(struct run *run, struct error *err)
@@ -354,7 +361,21 @@ static size_t layer_step(const struct run *run, uint32_t layer)
     return step;
 }
 
-/* Layer by layer, each a chance to stop; from where it was suspended, if it was. */
+/* Waits with nothing in memory but the rows. */
+static int pause(struct run *run, uint32_t layer, size_t step, struct error *err)
+{
+    if (stream_vacate(run->stream, err) < 0 ||
+        sweep_vacate(&run->sweep, layer > 0 ? run->batch.n_rows : 0, err) < 0)
+        return -1;
+    uint64_t began = clock_ns();
+    struct trawl_progress progress =
+        describe_progress(run, layer, run->prepared->slicing.first_of_step[step]);
+    int rc = run->callbacks->paused(run->callbacks->context, &progress);
+    run->paused_ns += clock_ns() - began;
+    return rc ? fail(err, ERROR_CANCELLED, "stopped") : 0;
+}
+
+/* Layer by layer, each a chance to pause or to stop; from where it was suspended, if it was. */
 static int sweep_layers(struct run *run, struct error *err)
 {
     const struct trawl_run_callbacks *callbacks = run->callbacks;
@@ -363,10 +384,11 @@ static int sweep_layers(struct run *run, struct error *err)
         return -1;
     run->stats->resumed_layers += state.layer;
     for (size_t step = layer_step(run, state.layer); step < run->model->program.n_steps;) {
+        int rc = callbacks->suspend(callbacks->context, &state, err);
+        if (rc < 0 || (rc > 0 && pause(run, state.layer, step, err) < 0))
+            return -1;
         size_t next = layer_step(run, ++state.layer);
-        if (sweep_run(&run->sweep, &run->batch, step, next, err) < 0 ||
-            (next < run->model->program.n_steps &&
-             callbacks->suspend(callbacks->context, &state, err) < 0))
+        if (sweep_run(&run->sweep, &run->batch, step, next, err) < 0)
             return -1;
         step = next;
     }
@@ -375,14 +397,14 @@ static int sweep_layers(struct run *run, struct error *err)
 
 static int sweep_batch(struct run *run, struct error *err)
 {
-    uint64_t started = clock_ns();
-    if (stream_begin_sweep(run->stream, run->has_held || run->source_waits, err) < 0 ||
-        (run->callbacks->suspend
-             ? sweep_layers(run, err)
-             : sweep_run(&run->sweep, &run->batch, 0, run->model->program.n_steps, err)) < 0)
-        return -1;
-    run->sweep_ns += clock_ns() - started;
-    return 0;
+    uint64_t started = clock_ns() - run->paused_ns; /* as a clock that stood still in pauses */
+    int rc = stream_begin_sweep(run->stream, run->has_held || run->source_waits, err);
+    if (rc == 0)
+        rc = run->callbacks->suspend
+                 ? sweep_layers(run, err)
+                 : sweep_run(&run->sweep, &run->batch, 0, run->model->program.n_steps, err);
+    run->sweep_ns += clock_ns() - run->paused_ns - started;
+    return rc;
 }
 
 static int run_batches(struct run *run, struct error *err)
@@ -407,7 +429,8 @@ static int run_batches(struct run *run, struct error *err)
 static void finish_stats(struct run *run)
 {
     struct trawl_stats *stats = run->stats;
-    stats->seconds = (double)(clock_ns() - run->started_ns) * 1e-9;
+    stats->seconds = (double)(clock_ns() - run->started_ns - run->paused_ns) * 1e-9;
+    stats->seconds_paused = (double)run->paused_ns * 1e-9;
     stats->shared_tokens = stats->prompt_tokens - stats->rows;
     stats->peak_memory_bytes = memory_kernel_peak();
     if (run->options->dry_run) {

@@ -228,6 +228,25 @@ void stream_poll(struct stream *stream)
     stream_advance(stream);
 }
 
+int stream_vacate(struct stream *stream, struct error *err)
+{
+    while (stream_take_completion(stream, true)) {
+    }
+    if (stream->failed)
+        return report(stream, err);
+    for (size_t i = 0; i < stream->n_slices; i++) {
+        struct slot *slot = &stream->slots[i];
+        assert(slot->state != SLOT_HELD);
+        *slot = (struct slot){.data = slot->data};
+    }
+    stream->ring.n_pieces = 0;
+    stream->tail = stream->issue = stream->wanted;
+    stream->issue_open = false;
+    if (stream->ring_memory && memory_vacate(stream->ring_memory, stream->ring.n_bytes, err) < 0)
+        return -1;
+    return stream->pinned ? memory_vacate(stream->pinned, stream->pinned_bytes, err) : 0;
+}
+
 struct stream_statistics stream_statistics(const struct stream *stream)
 {
     return stream->statistics;

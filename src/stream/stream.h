@@ -81,10 +81,14 @@ void stream_release(struct stream *stream, size_t i);
  * step. */
 void stream_poll(struct stream *stream);
 
+/* Gives all memory of slices back to the system, pinned ones too, once what is in flight has come;
+ * no slice is held. What was read ahead and what is pinned is read again when it is next wanted. */
+int stream_vacate(struct stream *stream, struct error *err) MUST_CHECK;
+
 struct stream_statistics {
     uint64_t n_reads;    /* requests completed */
     uint64_t bytes_read; /* whole pages: sweeps x (total - pinned) + pinned, each slice counted by
-                            slice_read_bytes */
+                            slice_read_bytes, and what was read again after stream_vacate */
     uint64_t wait_ns;    /* time stream_acquire blocked */
 };
 struct stream_statistics stream_statistics(const struct stream *stream);

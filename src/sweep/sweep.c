@@ -217,8 +217,10 @@ int sweep_init(struct sweep *sweep, const struct sweep_shape *shape, const struc
     struct carver carver = {sweep->scratch_block, 0};
     const struct rope_params *rope = &shape->network->hparams.rope;
     sweep->scratch = carve(&carver, (uint64_t)shape->n_threads * sizeof *sweep->scratch);
+    sweep->scratch_from = carver.at;
     for (int i = 0; i < shape->n_threads; i++)
         lay_out_scratch(sweep, &carver, &sweep->scratch[i]);
+    sweep->scratch_to = carver.at;
     sweep->cos_sin = carve(&carver, (uint64_t)shape->max_positions * rope->n_rot * sizeof(float));
     for (uint32_t p = 0; p < shape->max_positions; p++)
         rope_angles(rope, shape->network->rope_factors, p,
@@ -226,11 +228,25 @@ int sweep_init(struct sweep *sweep, const struct sweep_shape *shape, const struc
     return 0;
 }
 
+/* Of the block: the batch's own are elsewhere. */
+static uint64_t rows_block_bytes(const struct sweep *sweep)
+{
+    return sweep->bytes.rows - (uint64_t)sweep->shape.max_rows * batch_bytes_per_row();
+}
+
+int sweep_vacate(struct sweep *sweep, uint32_t n_rows, struct error *err)
+{
+    uint64_t kept = (uint64_t)n_rows * sweep->shape.network->hparams.n_embd * sizeof(float);
+    if (memory_vacate((char *)sweep->hidden + kept, rows_block_bytes(sweep) - kept, err) < 0)
+        return -1;
+    return memory_vacate((char *)sweep->scratch_block + sweep->scratch_from,
+                         sweep->scratch_to - sweep->scratch_from, err);
+}
+
 void sweep_deinit(struct sweep *sweep)
 {
     if (sweep->rows_block)
-        memory_free(sweep->memory, MEMORY_ROWS, sweep->rows_block,
-                    sweep->bytes.rows - (uint64_t)sweep->shape.max_rows * batch_bytes_per_row());
+        memory_free(sweep->memory, MEMORY_ROWS, sweep->rows_block, rows_block_bytes(sweep));
     if (sweep->scratch_block)
         memory_free(sweep->memory, MEMORY_SCRATCH, sweep->scratch_block, sweep->bytes.scratch);
     memset(sweep, 0, sizeof *sweep);

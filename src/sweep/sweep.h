@@ -122,7 +122,8 @@ struct sweep {
     _Atomic(const char *) bad_values; /* tensor or place where NaN or infinity appeared */
 
     void *rows_block, *scratch_block;
-    const struct reader_ops *reader; /* for embeddings */
+    uint64_t scratch_from, scratch_to; /* of its bytes: what the threads use */
+    const struct reader_ops *reader;   /* for embeddings */
 
     /* Called between slices; returns nonzero to stop. */
     int (*progress)(void *context, size_t step, size_t slice);
@@ -146,5 +147,9 @@ void sweep_deinit(struct sweep *sweep);
  * caller may take out after one call and put back before the next. */
 int sweep_run(struct sweep *sweep, const struct batch *batch, size_t from, size_t to,
               struct error *err) MUST_CHECK;
+
+/* Between two layers: gives back to the system all memory but the first [n_rows] hidden rows. It is
+ * taken again by the steps that use it. */
+int sweep_vacate(struct sweep *sweep, uint32_t n_rows, struct error *err) MUST_CHECK;
 
 #endif

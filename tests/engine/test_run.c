@@ -72,7 +72,7 @@ static const struct way {
     uint64_t memory_bytes;
     uint32_t n_rows, most_in_batch;
     int n_threads;
-    bool shuffled;
+    bool shuffled, pauses;
 } ways[] = {
     {.name = "one thread", .n_threads = 1},
     {.name = "three threads", .n_threads = 3},
@@ -84,6 +84,9 @@ static const struct way {
     {.name = "shuffled", .shuffled = true},
     {.name = "shuffled small batches", .shuffled = true, .n_rows = 111, .n_threads = 3},
     {.name = "least memory", .memory_bytes = 1},
+    {.name = "pauses", .pauses = true},
+    {.name = "pauses, small batches, pread", .pauses = true, .n_rows = 111, .reader = "pread"},
+    {.name = "pauses, least memory", .pauses = true, .memory_bytes = 1},
     {.name = "least memory, shuffled", .memory_bytes = 1, .shuffled = true, .n_threads = 1},
 };
 
@@ -107,6 +110,7 @@ static void check_ways(const struct tiny_model *tiny, bool exact)
         if (way->shuffled)
             shuffle(&got, &rng);
         got.most_in_batch = way->most_in_batch;
+        got.pauses = way->pauses;
         got.options = (struct trawl_run_options){.memory_bytes = BUDGET,
                                                  .n_rows = way->n_rows,
                                                  .reader = way->reader,
@@ -124,6 +128,8 @@ static void check_ways(const struct tiny_model *tiny, bool exact)
         CHECK_TEXT(err.text, "");
         CHECK(!got.out_of_order);
         CHECK(run_ids_equal(&got, &expected));
+        CHECK_UINT(got.n_pauses,
+                   way->pauses ? got.stats.sweeps * (tiny->n_layers ? tiny->n_layers : 2) : 0);
         CHECK_UINT(got.stats.sequences, N_SEQUENCES);
         CHECK_UINT(got.stats.prompt_tokens, expected.stats.prompt_tokens);
         CHECK_UINT(got.stats.rows + got.stats.shared_tokens, got.stats.prompt_tokens);
@@ -243,6 +249,32 @@ TEST(a_dry_run_counts_what_the_run_does)
     run_ids_deinit(&run);
     trawl_model_close(model);
 }
+
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(a_pause_keeps_the_rows_and_nothing_else)
+{
+    struct rng rng = rng_make(check_seed());
+    struct trawl_model *model =
+        open_tiny(&(struct tiny_model){.seed = 8, .n_layers = 4, .dim = 768, .n_heads = 8});
+    REQUIRE(model != NULL);
+    struct run_ids run;
+    struct error err = {0};
+    fill(&run, model, &rng);
+    run.pauses = true;
+    CHECK_INT(run_ids(&run, &err), 0);
+    CHECK_TEXT(err.text, "");
+    const struct trawl_plan *plan = &run.stats.plan;
+    CHECK_UINT(plan->bytes_per_sweep, 0); /* all of it stays: the last pause gives back most */
+    CHECK(plan->pinned_bytes > 64 * MIB);
+    CHECK(run.before_bytes > run.paused_bytes + plan->pinned_bytes / 2);
+    /* What is left is the program, the model's small parts, and the hidden rows. */
+    uint64_t hidden = (uint64_t)plan->n_rows * 768 * sizeof(float);
+    CHECK(run.paused_bytes < plan->process_bytes + plan->model_bytes + hidden + 4 * MIB);
+    CHECK(run.stats.seconds_paused > 0 && run.stats.seconds > 0);
+    run_ids_deinit(&run);
+    trawl_model_close(model);
+}
+#endif
 
 TEST(a_callback_stops_the_run_or_fails_it)
 {

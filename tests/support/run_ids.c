@@ -1,5 +1,7 @@
 #include "support/run_ids.h"
 
+#include "base/memory.h"
+
 #include <string.h>
 
 static bool is_ordered(const struct run_ids *run)
@@ -50,13 +52,42 @@ static int keep(void *context, const struct trawl_result *result, struct error *
     return run->stop_after && run->n_answered == run->stop_after;
 }
 
+static uint64_t seen_bytes; /* when the pause was asked for */
+
+static int suspend(void *context, const struct trawl_suspended *suspended, struct error *err)
+{
+    (void)context, (void)suspended, (void)err;
+    seen_bytes = memory_resident();
+    return 1;
+}
+
+static int paused(void *context, const struct trawl_progress *progress)
+{
+    struct run_ids *run = context;
+    uint64_t now = memory_resident();
+    if (progress->sweep != run->stats.sweeps + 1 || progress->layer >= progress->n_layers)
+        return 1;
+    if (seen_bytes > now && seen_bytes - now > run->before_bytes - run->paused_bytes) {
+        run->before_bytes = seen_bytes;
+        run->paused_bytes = now;
+    }
+    run->n_pauses++;
+    return 0;
+}
+
 int run_ids(struct run_ids *run, struct error *err)
 {
     for (uint32_t s = 0; s < RUN_IDS_MOST; s++)
         bytes_clear(&run->results[s]);
     run->n_given = run->n_answered = run->n_waiting = 0;
     run->out_of_order = false;
-    struct trawl_run_callbacks callbacks = {.context = run, .next = next, .result = keep};
+    run->n_pauses = 0;
+    run->before_bytes = run->paused_bytes = 0;
+    struct trawl_run_callbacks callbacks = {.context = run,
+                                            .next = next,
+                                            .result = keep,
+                                            .suspend = run->pauses ? suspend : NULL,
+                                            .paused = paused};
     return trawl_run(run->model, &run->options, &run->readout, run->max_tokens, &callbacks,
                      &run->stats, err);
 }

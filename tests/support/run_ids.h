@@ -22,11 +22,15 @@ struct run_ids {
     int (*before)(void *context,
                   uint32_t n_given); /* called before each sequence is given; may be NULL */
     void *before_context;
+    bool pauses; /* before every layer of every sweep */
 
     /* Set by run_ids. */
     struct bytes results[RUN_IDS_MOST]; /* of each sequence: read-outs, then all arrays */
     uint32_t n_given, n_answered, n_waiting;
     bool out_of_order;
+    uint32_t n_pauses;
+    uint64_t before_bytes, paused_bytes; /* in memory before a pause and in it, of the one that gave
+                                            most back */
     struct trawl_stats stats;
 };
 

@@ -127,6 +127,33 @@ TEST(memory_is_zeroed_aligned_and_counted)
     CHECK_UINT(memory_used(&memory), 0);
 }
 
+TEST(memory_that_is_vacated_goes_back_to_the_system)
+{
+    enum { BYTES = 48 << 20 };
+    struct memory memory = {0};
+    struct error err;
+    uint8_t *block = memory_alloc(&memory, MEMORY_PINNED, BYTES, &err);
+    REQUIRE(block);
+    memset(block, 1, BYTES);
+    uint64_t before = memory_resident();
+    CHECK_INT(memory_vacate(block + 100, BYTES - 4096, &err), 0);
+    CHECK_INT(block[99], 1); /* the first and the last page are not given whole */
+    CHECK_INT(block[BYTES - 1], 1);
+    CHECK_INT(memory_vacate(block, 4095, &err), 0);
+    CHECK_INT(block[0], 1);
+#ifdef __linux__
+    CHECK(memory_resident() + BYTES - (4u << 20) < before);
+#else
+    (void)before;
+#endif
+    for (size_t i = 65536; i < BYTES - 65536; i += 4096)
+        if (!CHECK_INT(block[i], 0))
+            break;
+    CHECK_UINT(memory_used(&memory), BYTES);
+    memory_free(&memory, MEMORY_PINNED, block, BYTES);
+    CHECK_UINT(memory_used(&memory), 0);
+}
+
 TEST(memory_refuses_nonsense)
 {
     struct memory memory = {0};

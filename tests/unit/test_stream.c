@@ -287,6 +287,43 @@ TEST(skipped_slices_cost_nothing_but_their_reads)
     }
 }
 
+TEST(what_was_vacated_is_read_again)
+{
+    struct rng rng = rng_make(check_seed());
+    for (int round = 0; round < 20; round++) {
+        struct scene scene;
+        struct error err;
+        REQUIRE(scene_open(&scene, &rng, 100000));
+        struct stream_options options = scene_options(&scene);
+        options.reader = readers[round % 2];
+        if (strcmp(options.reader->name, "null") == 0)
+            options.reader = readers[0];
+        options.depth = 1 + (int)rng_below(&rng, 4);
+        check_case("round %d", round);
+        struct stream *stream = stream_open(&options, &err);
+        REQUIRE(stream != NULL);
+        uint64_t once = sum_read_bytes(&scene, false) + sum_read_bytes(&scene, true);
+        for (int sweep = 0; sweep < 4; sweep++) {
+            uint64_t read = stream_statistics(stream).bytes_read;
+            CHECK_INT(stream_begin_sweep(stream, sweep < 3, &err), 0);
+            CHECK_INT(stream_vacate(stream, &err), 0);
+            for (size_t i = 0; i < scene.n_slices; i++) {
+                const uint8_t *data[2];
+                if (rng_below(&rng, 4) == 0)
+                    CHECK_INT(stream_vacate(stream, &err), 0);
+                if (rng_below(&rng, 4) == 0)
+                    CHECK_INT(stream_vacate(stream, &err), 0); /* twice is as once */
+                CHECK_INT(stream_acquire(stream, i, data, &err), 0);
+                check_slice(&scene, i, data);
+                stream_release(stream, i);
+            }
+            CHECK(stream_statistics(stream).bytes_read - read >= once);
+        }
+        stream_close(stream);
+        scene_close(&scene);
+    }
+}
+
 TEST(null_reader_counts_and_reads_nothing)
 {
     struct rng rng = rng_make(check_seed());
