@@ -272,6 +272,7 @@ int ask_options_read(struct ask_options *options, const struct arguments *argume
             return -1;
     if (record_options_read(&options->input, arguments, 0, err) < 0 ||
         run_options_read(&options->ask.run, arguments, err) < 0 ||
+        power_options_read(&options->power, arguments, err) < 0 ||
         read_questions(options, &given, err) < 0 || calibrate(options, err) < 0 ||
         labels_index(&options->review, err) < 0 || choose_outputs(options, &given, err) < 0 ||
         exclude_output(options, err) < 0)

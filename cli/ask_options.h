@@ -6,6 +6,7 @@
 #include "eval/calibration_file.h"
 #include "eval/labels.h"
 #include "output/table.h"
+#include "power/power.h"
 #include "record_options.h"
 #include "sheet/sheet.h"
 
@@ -29,6 +30,7 @@ struct ask_options {
     } * calibrated;                            /* owned */
     struct labels review;                      /* of --review */
     struct record_options input;
+    struct power_options power;
     struct ask_output *outputs; /* owned; one at least */
     size_t n_outputs;
     char **output_patterns; /* owned, [n_outputs + 1]: names that this run writes are not input */

@@ -237,7 +237,7 @@ static int next_document(void *context, struct trawl_document *document, struct 
     struct ask_run *run = context;
     struct asked_record *asked = NULL;
     return_lent(run);
-    if (interrupt_wanted())
+    if (power_stops(&run->power))
         return fail(err, ERROR_CANCELLED, "stopped");
     int status = next_asked(run, &asked, err);
     if (status <= 0) {
@@ -327,7 +327,7 @@ static int show_progress(void *context, const struct trawl_progress *now)
     if (interrupt_progress())
         progress_say(&run->progress, now);
     progress_draw(&run->progress, now);
-    if (!interrupt_wanted())
+    if (!power_stops(&run->power))
         return 0;
     if (!run->stop_ns)
         run->stop_ns = clock_ns();
@@ -335,18 +335,26 @@ static int show_progress(void *context, const struct trawl_progress *now)
     return !run->job || clock_ns() - run->stop_ns >= STOP_NS;
 }
 
-/* Between two layers. */
+/* Between two layers. A sweep that is to pause is written down first: nobody knows what comes of a
+ * machine on battery, and it may be stopped at any moment. */
 static int suspend(void *context, const struct trawl_suspended *suspended, struct error *err)
 {
     struct ask_run *run = context;
-    bool stop = interrupt_wanted();
-    if (!stop && clock_ns() - run->saved_ns < run->options->checkpoint_ns)
-        return 0;
-    if (sweep_file_save(run->options->job, run->plan_rows, suspended, err) < 0)
-        return -1;
-    run->has_sweep_file = true;
-    run->saved_ns = clock_ns();
-    return stop ? fail(err, ERROR_CANCELLED, "stopped") : 0;
+    bool stop = power_stops(&run->power), pause = !stop && power_pauses(&run->power);
+    bool save = stop || pause || clock_ns() - run->saved_ns >= run->options->checkpoint_ns;
+    if (run->job && suspended->layer > 0 && save) {
+        if (sweep_file_save(run->options->job, run->plan_rows, suspended, err) < 0)
+            return -1;
+        run->has_sweep_file = true;
+        run->saved_ns = clock_ns();
+    }
+    return stop ? fail(err, ERROR_CANCELLED, "stopped") : pause;
+}
+
+static int paused(void *context, const struct trawl_progress *now)
+{
+    struct ask_run *run = context;
+    return power_wait(&run->power, &run->progress, now);
 }
 
 static int resume(void *context, struct trawl_suspended *suspended, struct error *err)
@@ -405,7 +413,8 @@ int ask_run_all(struct ask_run *run, const struct trawl_model *model, struct err
                                             .recall = run->job ? recall : NULL,
                                             .record = run->job ? record : NULL,
                                             .swept = swept,
-                                            .suspend = run->job ? suspend : NULL,
+                                            .suspend = suspend,
+                                            .paused = paused,
                                             .resume = run->job ? resume : NULL};
     run->saved_ns = clock_ns();
     struct trawl_ask_options ask = options->ask;

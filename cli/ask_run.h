@@ -38,6 +38,7 @@ struct ask_run {
     uint64_t saved_ns,
         stop_ns; /* when it was written, or its sweep begun; when to stop was asked */
     struct progress progress;
+    struct power power;
     struct report report;
     struct stats_file stats;
 };

@@ -56,16 +56,18 @@ static bool wants_job(const struct ask_options *options)
            !(options->dry_run && access(options->job, F_OK) < 0);
 }
 
-static int tell_stop(const struct ask_run *run)
+static int tell_stop(const struct ask_run *run, struct error *err)
 {
     unsigned long long n_done = run->report.stats.documents;
     if (run->job)
-        message("stopped: %llu documents are done and what was answered is in %s; the same command "
-                "goes on from there",
-                n_done, run->options->job);
+        fail(err, ERROR_CANCELLED,
+             "stopped: %llu documents are done; the same command goes on from what is in %s",
+             n_done, run->options->job);
     else
-        message("stopped: %llu documents are done; the run was not recorded", n_done);
-    return EXIT_TROUBLE;
+        fail(err, ERROR_CANCELLED, "stopped: %llu documents are done; the run was not recorded",
+             n_done);
+    message("%s", err->text);
+    return power_time_is_up(&run->power) ? EXIT_STOPPED : EXIT_TROUBLE;
 }
 
 int cmd_ask(const struct arguments *arguments)
@@ -79,18 +81,23 @@ int cmd_ask(const struct arguments *arguments)
 
     if (ask_options_read(&options, arguments, &err) < 0) {
         status = err.kind == ERROR_USAGE ? message_usage(&err, "ask") : message_error(&err);
-    } else if (stats_file_open(&run.stats, options.stats_path, &err) < 0 ||
-               join_words(arguments, &command, &err) < 0 ||
-               (wants_job(&options) && !(run.job = job_open(options.job, &err))) ||
-               !(model = models_open(arguments, options.model, false, &err))) {
+        ask_options_deinit(&options);
+        return status;
+    }
+    interrupt_catch();
+    power_begin(&run.power, &options.power);
+    if (stats_file_open(&run.stats, options.stats_path, &err) < 0 ||
+        join_words(arguments, &command, &err) < 0 ||
+        (wants_job(&options) && !(run.job = job_open(options.job, &err))) ||
+        !(model = models_open(arguments, options.model, false, &err))) {
         status = message_error(&err);
     } else {
         run.command = command.data;
-        interrupt_catch();
         status = run_all(&run, model, &err) == 0 ? EXIT_MATCH : EXIT_TROUBLE;
         progress_clear(&run.progress);
         if (status == EXIT_TROUBLE)
-            status = interrupt_wanted() ? tell_stop(&run) : message_error(&err);
+            status = err.kind == ERROR_CANCELLED || interrupt_signal() ? tell_stop(&run, &err)
+                                                                       : message_error(&err);
         else if (run.n_troubled > 0)
             status = EXIT_TROUBLE;
     }
@@ -98,6 +105,11 @@ int cmd_ask(const struct arguments *arguments)
     job_close(run.job);
     stats_file_close(&run.stats);
     trawl_model_close(model);
+    power_end(&run.power, &(struct ending){.command = "ask",
+                                           .output = options.output,
+                                           .exit_status = status,
+                                           .err = &err,
+                                           .stats = &run.report.stats});
     ask_options_deinit(&options);
     bytes_deinit(&command);
     interrupt_end();

@@ -2,6 +2,7 @@
 
 #include "commands.h"
 #include "grep_run.h"
+#include "interrupt.h"
 #include "message.h"
 #include "models.h"
 
@@ -74,6 +75,29 @@ static int ask(struct grep_run *run, const struct trawl_model *model, struct err
     return -1;
 }
 
+static int tell_stop(const struct grep_run *run, struct error *err)
+{
+    fail(
+        err, ERROR_CANCELLED,
+        "stopped: %llu documents are answered; grep does not go on from there, `trawl ask -o` does",
+        (unsigned long long)run->report.stats.documents);
+    message("%s", err->text);
+    return power_time_is_up(&run->power) ? EXIT_STOPPED : EXIT_TROUBLE;
+}
+
+static int run_all(struct grep_run *run, const struct trawl_model *model, struct error *err)
+{
+    const struct grep_options *options = run->options;
+    bool shows = options->show_prompt;
+    if ((shows ? show_prompt(run, model, err) : ask(run, model, err)) < 0) {
+        progress_clear(&run->progress);
+        return err->kind == ERROR_CANCELLED ? tell_stop(run, err) : message_error(err);
+    }
+    if (shows || options->dry_run)
+        return run->any_trouble ? EXIT_TROUBLE : EXIT_MATCH;
+    return grep_run_status(run);
+}
+
 int cmd_grep(const struct arguments *arguments)
 {
     struct error err = {0};
@@ -85,24 +109,31 @@ int cmd_grep(const struct arguments *arguments)
 
     if (grep_options_read(&options, arguments, &err) < 0) {
         status = message_usage(&err, "grep");
-    } else if (stats_file_open(&run.stats, options.stats_path, &err) < 0) {
+        grep_options_deinit(&options);
+        return status;
+    }
+    interrupt_catch_progress();
+    if (options.power.notify)
+        interrupt_catch(); /* else a signal has its own effect: nothing is to be done after it */
+    power_begin(&run.power, &options.power);
+    if (stats_file_open(&run.stats, options.stats_path, &err) < 0) {
         status = message_error(&err);
     } else if (cannot_select(&options)) {
         run.report.asked = true;
         status = print_reports(&run, &err) < 0 ? message_error(&err) : EXIT_NOTHING;
-    } else if (!(model = models_open(arguments, options.model, false, &err)) ||
-               (options.show_prompt ? show_prompt(&run, model, &err) : ask(&run, model, &err)) <
-                   0) {
-        progress_clear(&run.progress);
+    } else if (!(model = models_open(arguments, options.model, false, &err))) {
         status = message_error(&err);
-    } else if (options.show_prompt || options.dry_run) {
-        status = run.any_trouble ? EXIT_TROUBLE : EXIT_MATCH;
     } else {
-        status = grep_run_status(&run);
+        status = run_all(&run, model, &err);
     }
     grep_run_deinit(&run);
     stats_file_close(&run.stats);
     trawl_model_close(model);
+    power_end(&run.power, &(struct ending){.command = "grep",
+                                           .exit_status = status,
+                                           .err = &err,
+                                           .stats = &run.report.stats});
     grep_options_deinit(&options);
+    interrupt_end();
     return status;
 }

@@ -288,7 +288,8 @@ int grep_options_read(struct grep_options *options, const struct arguments *argu
     for (size_t i = 0; i < arguments->n_uses; i++)
         if (read_one(options, &given, &arguments->uses[i], err) < 0)
             return -1;
-    if (run_options_read(&options->ask.run, arguments, err) < 0)
+    if (run_options_read(&options->ask.run, arguments, err) < 0 ||
+        power_options_read(&options->power, arguments, err) < 0)
         return -1;
 
     size_t first = 0;

@@ -6,6 +6,7 @@
 #include "eval/calibration_file.h"
 #include "input/source.h"
 #include "output/sink.h"
+#include "power/power.h"
 #include "trawl.h"
 
 struct grep_options {
@@ -14,6 +15,7 @@ struct grep_options {
     struct glob_rule *globs;          /* owned */
     struct source_options source;
     struct text_options text;
+    struct power_options power;
     const char *model; /* of -m, NULL: not given */
     const char *stats_path;
     const char *stand_in;           /* the operand when none was given: "-" or "." */

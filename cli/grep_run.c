@@ -1,5 +1,6 @@
 #include "grep_run.h"
 
+#include "interrupt.h"
 #include "message.h"
 
 #include <stdlib.h>
@@ -144,6 +145,8 @@ static int next_document(void *context, struct trawl_document *document, struct 
     if (run->out->unflushed &&
         out_flush(run->out, err) < 0) /* answers of a sweep leave when it has ended */
         return -1;
+    if (power_stops(&run->power))
+        return fail(err, ERROR_CANCELLED, "stopped");
     while (!run->done) {
         if (holding_is_full(&run->ends)) /* a document is before them, since they are waiting */
             return 2;
@@ -270,8 +273,23 @@ static int take_answer(void *context, const struct trawl_answer *answer, struct 
 static int show_progress(void *context, const struct trawl_progress *now)
 {
     struct grep_run *run = context;
+    if (interrupt_progress())
+        progress_say(&run->progress, now);
     progress_draw(&run->progress, now);
-    return 0;
+    return power_stops(&run->power);
+}
+
+/* Between two layers. Nothing of a sweep is written down, so there is nothing to do but to wait. */
+static int suspend(void *context, const struct trawl_suspended *suspended, struct error *err)
+{
+    (void)suspended, (void)err;
+    return power_pauses(&((struct grep_run *)context)->power);
+}
+
+static int paused(void *context, const struct trawl_progress *now)
+{
+    struct grep_run *run = context;
+    return power_wait(&run->power, &run->progress, now);
 }
 
 int grep_run_all(struct grep_run *run, const struct trawl_model *model, struct error *err)
@@ -284,7 +302,9 @@ int grep_run_all(struct grep_run *run, const struct trawl_model *model, struct e
                                             .planned = planned,
                                             .next = next_document,
                                             .answer = take_answer,
-                                            .progress = show_progress};
+                                            .progress = show_progress,
+                                            .suspend = suspend,
+                                            .paused = paused};
     int status = trawl_ask(model, &run->options->ask, &callbacks, &run->report.stats, err);
     progress_clear(&run->progress);
     return_lent(run);
@@ -296,7 +316,11 @@ int grep_run_all(struct grep_run *run, const struct trawl_model *model, struct e
     if (status == 0 && !run->done)
         status = flush_ends(run, err);
     if (status == 0 && run->sink)
-        status = run->sink->finish(run->sink, err);
+        return run->sink->finish(run->sink, err);
+    struct error second = {0}; /* what was answered before a stop is wanted all the same */
+    if (status < 0 && err->kind == ERROR_CANCELLED && run->sink &&
+        run->sink->finish(run->sink, &second) < 0)
+        *err = second;
     return status;
 }
 

@@ -13,6 +13,7 @@ struct grep_run {
     struct sink *sink;     /* owned; NULL: nothing is printed */
     struct out *out;
     struct progress progress;
+    struct power power;
     struct report report;
     struct stats_file stats;
     struct item *queue, **queue_end; /* pulled and not yet answered, oldest first */

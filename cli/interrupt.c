@@ -20,19 +20,24 @@ void interrupt_catch(void)
 {
     /* SA_RESETHAND: the second one has the signal's own effect. */
     struct sigaction stop = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND};
-    struct sigaction progress = {.sa_handler = on_progress, .sa_flags = SA_RESTART}, before;
+    struct sigaction before;
     static const int stopping[] = {SIGINT, SIGTERM, SIGHUP};
     sigemptyset(&stop.sa_mask);
-    sigemptyset(&progress.sa_mask);
     for (size_t i = 0; i < sizeof stopping / sizeof *stopping; i++)
         if (sigaction(stopping[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
             sigaction(stopping[i], &stop, NULL); /* nohup's stays */
+}
+
+void interrupt_catch_progress(void)
+{
+    struct sigaction progress = {.sa_handler = on_progress, .sa_flags = SA_RESTART};
+    sigemptyset(&progress.sa_mask);
     sigaction(SIGUSR1, &progress, NULL);
 }
 
-bool interrupt_wanted(void)
+int interrupt_signal(void)
 {
-    return stop_signal != 0;
+    return stop_signal;
 }
 
 bool interrupt_progress(void)

@@ -7,6 +7,7 @@
 #define EXIT_MATCH   0
 #define EXIT_NOTHING 1
 #define EXIT_TROUBLE 2
+#define EXIT_STOPPED 124 /* --stop-after, as `timeout` has it */
 
 void message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

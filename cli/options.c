@@ -16,6 +16,7 @@
 #define SCORE    (1u << COMMAND_SCORE)
 #define EVAL     (1u << COMMAND_EVAL)
 #define HELP     (1u << COMMAND_HELP)
+#define SWEEPS   (GREP | ASK)
 #define ENGINE   (GREP | ASK | INSPECT | SCORE)
 #define MODELS   (GREP | ASK | TOKENIZE | INSPECT | SCORE)
 #define RECORDS  (READ | ASK)
@@ -35,7 +36,7 @@ const struct command_row COMMANDS[N_COMMANDS] = {
          "  trawl grep -m demo -l \"Does it repeat every year?\" pages/\n"
          "  trawl grep -m model.gguf --memory 4G --json \"Is this about water?\" notes.txt\n"
          "Exit status: 0 some document matched, 1 none did, 2 an error (with -q: 0 whenever one "
-         "matched).",
+         "matched), 124 stopped by --stop-after.",
          cmd_grep},
     [COMMAND_ASK] =
         {"ask", "[FILE|DIR...]", "ask every document a sheet of questions and write a table",
@@ -54,7 +55,8 @@ const struct command_row COMMANDS[N_COMMANDS] = {
          "a.jsonl\n"
          "A document without text has empty cells; what is binary is told and left out. What could "
          "not be read is an error, which later runs do not try again while it has not changed.\n"
-         "Exit status: 0 all documents are in the table, 2 an error, or some could not be read.",
+         "Exit status: 0 all documents are in the table, 2 an error, or some could not be read, "
+         "124 stopped by --stop-after.",
          cmd_ask},
     [COMMAND_JOBS] =
         {"jobs", "list [DIR] | show JOB | export JOB | merge JOB FROM... | rm JOB...",
@@ -137,6 +139,7 @@ const char *const GROUP_TITLES[N_GROUPS] = {
     [GROUP_OUTPUT] = "What is printed",
     [GROUP_COMMAND] = "Options of this command",
     [GROUP_RUN] = "Memory and speed",
+    [GROUP_POWER] = "Power and time",
     [GROUP_OTHER] = "Other",
 };
 
@@ -367,6 +370,23 @@ const struct option_row OPTIONS[] = {
      "show progress and the summary even where standard error is not a terminal"},
     {OPTION_NO_PROGRESS, GREP | ASK | SCORE, GROUP_RUN, 0, "no-progress", NULL, NULL, NULL,
      "never show them"},
+
+    {OPTION_NICE, SWEEPS, GROUP_POWER, 0, "nice", NULL, NULL, NULL,
+     "take cores and disk only when nobody else wants them"},
+    {OPTION_WHILE_ON_AC, SWEEPS, GROUP_POWER, 0, "while-on-ac", NULL, NULL, NULL,
+     "pause while the machine runs on its battery"},
+    {OPTION_BETWEEN, SWEEPS, GROUP_POWER, 0, "between", "HH:MM-HH:MM", NULL, NULL,
+     "compute only in this part of the day, by the local clock (23:00-07:00), and pause outside "
+     "it"},
+    {OPTION_STOP_AFTER, SWEEPS, GROUP_POWER, 0, "stop-after", "TIME", NULL, NULL,
+     "stop as by SIGTERM when so much time has passed, pauses counted: 6h, 1h30m (units s, m, h, "
+     "d). The exit status is 124"},
+    {OPTION_KEEP_AWAKE, SWEEPS, GROUP_POWER, 0, "keep-awake", NULL, NULL, NULL,
+     "keep the machine from falling asleep while the run goes on (by systemd-inhibit or "
+     "caffeinate)"},
+    {OPTION_NOTIFY, SWEEPS, GROUP_POWER, 0, "notify", "COMMAND", NULL, NULL,
+     "run COMMAND by the shell at the end, however it ends; TRAWL_STATUS (done, stopped, failed) "
+     "and TRAWL_SUMMARY say how it went"},
 
     {OPTION_HELP, ALL, GROUP_OTHER, 0, "help", NULL, NULL, NULL, "this text"},
     {OPTION_HELP, ALL & ~GREP, GROUP_OTHER, 'h', NULL, NULL, NULL, NULL, NULL},

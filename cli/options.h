@@ -40,6 +40,7 @@ enum option_group {
     GROUP_OUTPUT,
     GROUP_COMMAND, /* what only one small command has */
     GROUP_RUN,
+    GROUP_POWER,
     GROUP_OTHER,
     N_GROUPS,
 };
@@ -129,6 +130,12 @@ enum option_id {
     OPTION_READER,
     OPTION_CPU,
     OPTION_EXACT,
+    OPTION_NICE,
+    OPTION_WHILE_ON_AC,
+    OPTION_BETWEEN,
+    OPTION_STOP_AFTER,
+    OPTION_KEEP_AWAKE,
+    OPTION_NOTIFY,
     OPTION_STATS,
     OPTION_PROGRESS,
     OPTION_NO_PROGRESS,

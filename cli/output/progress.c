@@ -35,6 +35,13 @@ static void write_line(const struct progress *progress, const struct trawl_progr
     struct unit_text rate = unit_count(
         (uint64_t)(((double)now->rows_done + (double)now->batch_rows * now->sweep_done) / seconds));
     struct unit_text disk = unit_bytes((double)now->bytes_read / seconds);
+    if (progress->paused) {
+        snprintf(line, 320, "%s/%s %s%s  %s  sweep %llu layer %u/%u",
+                 unit_count(progress->n_done).text, unit_count(progress->n_read).text,
+                 progress->noun, progress->read_all ? "" : " so far", progress->paused,
+                 (unsigned long long)now->sweep, now->layer, now->n_layers);
+        return;
+    }
     int n = snprintf(
         line, 320, "%s/%s %s%s  %s rows/s  sweep %llu layer %u/%u  disk %s/s  waiting %.0f%%",
         unit_count(progress->n_done).text, unit_count(progress->n_read).text, progress->noun,
@@ -58,9 +65,15 @@ void progress_draw(struct progress *progress, const struct trawl_progress *now)
 {
     uint64_t time = clock_ns();
     bool terminal = isatty(STDERR_FILENO);
-    if (!progress->on || time - progress->drawn_ns < (terminal ? REDRAW_NS : LINE_NS))
+    /* A pause is told of once where lines stay: it may last all night. */
+    bool again = progress->told_pause && progress->paused;
+    bool due = terminal           ? time - progress->drawn_ns >= REDRAW_NS
+               : progress->paused ? !again
+                                  : time - progress->drawn_ns >= LINE_NS;
+    if (!progress->on || !due)
         return;
     progress->drawn_ns = time;
+    progress->told_pause = progress->paused;
     progress->drawn = terminal;
 
     char line[320];
