@@ -9,24 +9,33 @@
 #include <string.h>
 #include <unistd.h>
 
-static int print_reports(struct ask_run *run, struct error *err)
+static int print_reports(struct ask_run *run, const struct trawl_model *model, struct error *err)
 {
     struct out screen = {.file = stderr}, out = {.file = stdout};
+    struct estimate estimate;
     if (run->options->dry_run) {
+        estimate_make(&estimate, model, &run->options->ask.run, &run->report.stats);
+        run->report.estimate = &estimate;
         report_dry_run(&run->report, &out);
         if (out_flush(&out, err) < 0)
             return -1;
     } else if (run->options->show_progress) {
         report_screen(&run->report, &screen);
     }
-    return stats_file_save(&run->stats, &run->report, err);
+    int status = stats_file_save(&run->stats, &run->report, err);
+    run->report.estimate = NULL;
+    return status;
 }
 
 static int run_all(struct ask_run *run, const struct trawl_model *model, struct error *err)
 {
     if (run->options->show_prompt)
         return ask_run_show_prompt(run, model, &(struct out){.file = stdout}, err);
-    return ask_run_all(run, model, err) < 0 ? -1 : print_reports(run, err);
+    if (ask_run_all(run, model, err) < 0)
+        return -1;
+    if (!run->options->dry_run)
+        estimate_record(model, &run->report.stats);
+    return print_reports(run, model, err);
 }
 
 /* The words of this run, for whoever reads the job later. */
@@ -85,6 +94,7 @@ int cmd_ask(const struct arguments *arguments)
         return status;
     }
     interrupt_catch();
+    interrupt_catch_progress();
     power_begin(&run.power, &options.power);
     if (stats_file_open(&run.stats, options.stats_path, &err) < 0 ||
         join_words(arguments, &command, &err) < 0 ||

@@ -56,7 +56,9 @@ static int print_reports(struct grep_run *run, struct error *err)
 {
     const struct grep_options *options = run->options;
     struct out screen = {.file = stderr};
-    if (options->dry_run)
+    if (options->dry_run && options->json)
+        report_json(&run->report, run->out);
+    else if (options->dry_run)
         report_dry_run(&run->report, run->out);
     else if (options->show_progress && run->report.stats.sweeps > 0)
         report_screen(&run->report, &screen);
@@ -67,8 +69,18 @@ static int print_reports(struct grep_run *run, struct error *err)
 
 static int ask(struct grep_run *run, const struct trawl_model *model, struct error *err)
 {
-    if (grep_run_all(run, model, err) == 0)
-        return print_reports(run, err);
+    struct estimate estimate;
+    if (grep_run_all(run, model, err) == 0) {
+        if (run->options->dry_run) {
+            estimate_make(&estimate, model, &run->options->ask.run, &run->report.stats);
+            run->report.estimate = &estimate;
+        } else {
+            estimate_record(model, &run->report.stats);
+        }
+        int status = print_reports(run, err);
+        run->report.estimate = NULL;
+        return status;
+    }
     struct error second = {0}; /* the first failure is the one to tell */
     int flushed = out_flush(run->out, &second);
     (void)flushed;

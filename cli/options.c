@@ -228,7 +228,8 @@ const struct option_row OPTIONS[] = {
      "ask only the I-th of N parts of the documents, dealt out by their content: one part a "
      "machine"},
     {OPTION_DRY_RUN, GREP | ASK, GROUP_ASK, 0, "dry-run", NULL, NULL, NULL,
-     "read the input, say rows, sweeps, bytes and memory, and run nothing"},
+     "read the input, say rows, sweeps, bytes, memory, how long it would take and what would make "
+     "it faster, and run nothing"},
     {OPTION_SHOW_PROMPT, GREP | ASK, GROUP_ASK, 0, "show-prompt", NULL, NULL, NULL,
      "print what would be sent for the first document, and stop"},
 

@@ -112,6 +112,8 @@ struct trawl_plan {
     int n_threads;
     uint64_t n_slices, n_pinned;
     uint64_t bytes_per_sweep; /* read by every sweep after the first: total - pinned */
+    uint64_t layer_weights;   /* numbers that every row is multiplied with */
+    uint64_t head_weights;    /* and those for the rows that are read out */
     char numerics[32]; /* name of the arithmetic; answers of one name are equal bit for bit */
     const char *cpu;
     const char *reader;

@@ -98,10 +98,11 @@ void report_screen(const struct report *report, struct out *out)
     out_format(
         out,
         "time        %s: %s computing (%.0f%% products, %.0f%% unpacking, %.0f%% attention), "
-        "%s waiting for the disk\n",
+        "%s waiting for the disk%s%s\n",
         SECONDS(stats->seconds), SECONDS(stats->seconds_compute), stats->seconds_products / compute,
         stats->seconds_unpacking / compute, stats->seconds_attention / compute,
-        SECONDS(stats->seconds_waiting));
+        SECONDS(stats->seconds_waiting), stats->seconds_paused > 0 ? "; paused " : "",
+        stats->seconds_paused > 0 ? SECONDS(stats->seconds_paused) : "");
     out_format(out, "rate        %.1f prompt tokens/s, %s/s from disk (it gives %s/s)\n",
                per_second(prompt, stats->seconds),
                BYTES(per_second((double)stats->bytes_read, stats->seconds)),
@@ -160,8 +161,13 @@ void report_json(const struct report *report, struct out *out)
     out_key_text(out, "cpu", plan->cpu);
     out_key_text(out, "numerics", plan->numerics);
     out_key_text(out, "reader", plan->reader);
+    out_key_number(out, "seconds_paused", stats->seconds_paused);
     if (report->calibration)
         out_key_text(out, "calibration", report->calibration);
+    if (report->estimate) {
+        out_text(out, ", \"estimate\": ");
+        estimate_json(report->estimate, out);
+    }
     out_text(out, "}\n");
 }
 
@@ -233,11 +239,17 @@ void report_dry_run(const struct report *report, struct out *out)
     if (stats->recalled > 0)
         out_format(out, "; %s prompts are remembered", COUNT(stats->recalled));
     out_char(out, '\n');
-    out_format(out, "rows        %s, %s a batch\n", COUNT(stats->rows), COUNT(plan->n_rows));
+    double unshared = (double)stats->prompt_tokens;
+    out_format(out,
+               "rows        %s, %.1f%% of what they would be without sharing; up to %s a batch\n",
+               COUNT(stats->rows), unshared > 0 ? 100 * (double)stats->rows / unshared : 100,
+               COUNT(plan->n_rows));
     out_format(out, "sweeps      %s, %s each after the first\n", COUNT(stats->sweeps),
                BYTES(plan->bytes_per_sweep));
     out_format(out, "bytes       %s to read\n", BYTES(stats->bytes_read));
     out_format(out, "memory      budget %s, least that would do %s\n", MEMORY(plan->memory_bytes),
                MEMORY(plan->least_bytes));
     report_memory(plan, out);
+    if (report->estimate)
+        estimate_screen(report->estimate, out);
 }

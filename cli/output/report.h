@@ -2,6 +2,7 @@
 #define REPORT_H
 /* What a run did: a screen for people, a JSON object for programs. */
 
+#include "../estimate/estimate.h"
 #include "out.h"
 #include "trawl.h"
 
@@ -14,7 +15,8 @@ struct report {
     uint64_t unreadable;   /* files that were missing or failed */
     uint64_t sampled_from; /* documents that --sample chose from, 0: no sampling */
 
-    const char *calibration; /* its method, NULL: none */
+    const char *calibration;         /* its method, NULL: none */
+    const struct estimate *estimate; /* of a dry run, NULL: none */
 };
 
 void report_screen(const struct report *report, struct out *out);

@@ -109,7 +109,8 @@ int awake_hold(struct awake *awake, struct error *err)
     close(to[0]);
     close(from[1]);
     awake->release = to[1];
-    bool held = status == 0 && (!by_inhibit || hears_held(from[0]));
+    awake->hears_pipe = status == 0 && by_inhibit && hears_held(from[0]);
+    bool held = status == 0 && (!by_inhibit || awake->hears_pipe);
     close(from[0]);
     if (held)
         return 0;
@@ -129,7 +130,8 @@ void awake_release(struct awake *awake)
     if (awake->release >= 0)
         close(awake->release);
     if (awake->pid > 0) {
-        kill(awake->pid, SIGTERM); /* caffeinate waits for the end of this process, not of a pipe */
+        if (!awake->hears_pipe) /* caffeinate waits for the end of this process */
+            kill(awake->pid, SIGTERM);
         wait_for(awake->pid);
     }
     *awake = (struct awake){.release = -1};

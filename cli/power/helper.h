@@ -11,8 +11,9 @@
 /* ---- Keeping the machine awake ---- */
 
 struct awake {
-    pid_t pid;   /* 0: nothing is held */
-    int release; /* a pipe's end: the program ends when it is closed, so when this one does too */
+    pid_t pid;       /* 0: nothing is held */
+    int release;     /* a pipe's end, closed when this program ends, whatever ends it */
+    bool hears_pipe; /* the helper ends when the pipe is closed */
 };
 
 /* Holds the system's sleep back by `systemd-inhibit` or `caffeinate`, whichever is there. A failure

@@ -152,6 +152,18 @@ static void choose_rows(const struct plan_input *input, struct trawl_plan *plan)
     }
 }
 
+static void count_weights(const struct program *program, struct trawl_plan *plan)
+{
+    for (size_t s = 0; s < program->n_steps; s++) {
+        const struct step *step = &program->steps[s];
+        if (step->kind != STEP_GEMM)
+            continue;
+        uint64_t n = (uint64_t)step->weight->n * step->weight->k;
+        n += step->up ? (uint64_t)step->up->n * step->up->k : 0;
+        *(step->result == RESULT_READ ? &plan->head_weights : &plan->layer_weights) += n;
+    }
+}
+
 int plan_make(const struct plan_input *input, struct trawl_plan *plan, struct slicing *slicing,
               struct error *err)
 {
@@ -165,6 +177,7 @@ int plan_make(const struct plan_input *input, struct trawl_plan *plan, struct sl
     plan->reader = input->reader_name;
     snprintf(plan->numerics, sizeof plan->numerics, "%s-%s", input->exact ? "f32" : "int8-h64",
              plan->cpu);
+    count_weights(input->program, plan);
     plan->least_rows = input->max_tokens;
     if (input->n_rows && input->n_rows < plan->least_rows)
         return fail(err, ERROR_LIMIT,
