@@ -73,7 +73,7 @@ enum { PROBE_TOKENS = 256, PROBE_SEQUENCES = 2 };
 #define PROBE_SECONDS 0.7
 
 struct probe {
-    uint32_t n_vocab;
+    uint32_t n_vocab, n_tokens; /* of each sequence */
     int32_t ids[PROBE_TOKENS];
     int n_given;
     double done; /* of the sweep */
@@ -86,12 +86,12 @@ static int next_probe(void *context, struct trawl_sequence *sequence, struct err
     (void)err;
     if (probe->n_given == PROBE_SEQUENCES)
         return 0;
-    for (int i = 0; i < PROBE_TOKENS; i++)
+    for (uint32_t i = 0; i < probe->n_tokens; i++)
         probe->ids[i] =
-            (int32_t)((uint32_t)((probe->n_given + 1) * (i + 17) * 7919) % probe->n_vocab);
+            (int32_t)(((uint32_t)probe->n_given + 1) * (i + 17) * 7919u % probe->n_vocab);
     probe->n_given++;
     *sequence = (struct trawl_sequence){
-        .ids = probe->ids, .n_ids = PROBE_TOKENS, .first_readout = PROBE_TOKENS - 1};
+        .ids = probe->ids, .n_ids = probe->n_tokens, .first_readout = probe->n_tokens - 1};
     return 1;
 }
 
@@ -110,22 +110,28 @@ static int stop_probe(void *context, const struct trawl_progress *progress)
            progress->seconds >= 3 * PROBE_SECONDS;
 }
 
-/* The beginning of a sweep with some hundred rows, as any run would make it. What is known already
- * stays. */
+/* The beginning of a sweep with some hundred rows, as any run would make it, in no more memory than
+ * [plan] has. What is known already stays. */
 static void measure(struct rates *rates, const struct trawl_model *model,
-                    const struct trawl_model_info *info, const struct trawl_run_options *options)
+                    const struct trawl_model_info *info, const struct trawl_run_options *options,
+                    const struct trawl_plan *plan)
 {
     static const int32_t wanted[] = {0};
-    struct probe probe = {.n_vocab = info->n_vocab};
+    struct probe probe = {.n_vocab = info->n_vocab, .n_tokens = PROBE_TOKENS};
+    if (probe.n_tokens > plan->least_rows)
+        probe.n_tokens = plan->least_rows;
     struct trawl_run_options run = *options;
     run.dry_run = false;
+    run.memory_bytes = plan->memory_bytes;
     run.n_rows = PROBE_TOKENS * PROBE_SEQUENCES;
+    if (run.n_rows > plan->n_rows)
+        run.n_rows = plan->n_rows;
     struct trawl_readout_options readout = {.wanted = wanted, .n_wanted = 1};
     struct trawl_run_callbacks callbacks = {
         .context = &probe, .next = next_probe, .result = take_probe, .progress = stop_probe};
     struct trawl_stats stats;
     struct error err = {0};
-    int rc = trawl_run(model, &run, &readout, PROBE_TOKENS, &callbacks, &stats, &err);
+    int rc = trawl_run(model, &run, &readout, probe.n_tokens, &callbacks, &stats, &err);
     if (rc < 0 && err.kind != ERROR_CANCELLED)
         return;
     bool whole = stats.sweeps > 0;
@@ -133,7 +139,7 @@ static void measure(struct rates *rates, const struct trawl_model *model,
     stats.sweeps = 1;
     stats.rows = whole ? stats.rows : probe.n_rows;
     stats.sequences = PROBE_SEQUENCES;
-    stats.prompt_tokens = PROBE_TOKENS * PROBE_SEQUENCES;
+    stats.prompt_tokens = (uint64_t)probe.n_tokens * PROBE_SEQUENCES;
     struct work work = work_of(&stats, info);
     work.unpacked *= done;
     work.multiplied *= done;
@@ -276,7 +282,7 @@ void estimate_make(struct estimate *estimate, const struct trawl_model *model,
     rates_load(&key, &estimate->rates);
     if (stats->sweeps > 0 &&
         (estimate->rates.compute_origin == RATES_UNKNOWN || estimate->rates.disk_bytes_per_s <= 0))
-        measure(&estimate->rates, model, &info, options);
+        measure(&estimate->rates, model, &info, options, &stats->plan);
     if (stats->sweeps > 0 && estimate->rates.compute_origin == RATES_UNKNOWN)
         return;
     estimate_compute(estimate, stats, &info);
@@ -306,6 +312,10 @@ void estimate_screen(const struct estimate *estimate, struct out *out)
                SECONDS(estimate->seconds), SECONDS(estimate->seconds_compute),
                rates->disk_bytes_per_s > 0 ? SECONDS(estimate->seconds_disk) : "?");
     out_format(out, ", %s for the input\n", SECONDS(estimate->seconds_input));
+    if (rates->compute_origin == RATES_UNKNOWN) { /* no sweep, no rates */
+        out_format(out, "advice      %s\n", estimate->advice);
+        return;
+    }
     char day[32] = "?";
     time_t when = (time_t)rates->compute_when;
     struct tm local;
@@ -314,14 +324,14 @@ void estimate_screen(const struct estimate *estimate, struct out *out)
     out_text(out, "rates       ");
     if (rates->compute_origin == RATES_PROBED)
         out_text(out, "no run has been measured here yet: probed just now, in a second");
-    else if (rates->compute_origin != RATES_UNKNOWN)
+    else
         out_format(out, "of a run of %s model on %s",
                    rates->compute_origin == RATES_OF_MODEL ? "this" : "another", day);
     if (rates->disk_bytes_per_s > 0)
         out_format(out, "; the disk gives %s/s%s", unit_bytes(rates->disk_bytes_per_s).text,
                    rates->disk_is_probed ? " (probed)" : "");
     out_char(out, '\n');
-    out_format(out, "faster by   %s\n", estimate->advice);
+    out_format(out, "advice      %s\n", estimate->advice);
 }
 
 void estimate_json(const struct estimate *estimate, struct out *out)

@@ -228,6 +228,12 @@ cat none.json none2.json >out
 ok "they count nothing" json 'len(objects) == 2 and all(o["documents"] == o["sweeps"] == 0 and o["bound"] is None for o in objects)'
 ok "dry run" run 0 "${ask[@]}" --dry-run q numbers
 ok "dry run says sweeps" grep -q '^sweeps' out
+ok "dry run as JSON" run 0 "${ask[@]}" --dry-run --json --stats dry.json q numbers
+ok "it says how long, and of what" json 'objects[0]["estimate"]["rates"] == "probe" and objects[0]["estimate"]["seconds"] >= objects[0]["estimate"]["seconds_compute"] > 0 and objects[0]["estimate"]["bound"] in ("disk", "compute") and objects[0]["estimate"]["advice"]'
+cat dry.json >>out
+ok "--stats has the same" json 'len(objects) == 2 and objects[0] == objects[1]'
+ok "a dry run keeps nothing" bash -c '[ ! -e "$HOME/.cache/trawl/rates" ]'
+ok "dry run says how long" bash -c "'$TRAWL' grep ${all[*]@Q} --dry-run q numbers | grep -E '^(time  *about|rates .*probed just now|advice  *(compute|disk)-bound)' | wc -l | grep -qx 3"
 ok "show prompt" run 0 "${ask[@]}" --show-prompt 'Is it zebra-like?' two
 ok "the prompt has question and document" bash -c 'grep -q zebra-like out && grep -q one out'
 ok "same answers whatever the batch" bash -c "'$TRAWL' grep ${all[*]@Q} --json q numbers >a && '$TRAWL' grep ${all[*]@Q} --threads 1 --reader pread --json q numbers >b && cmp a b"

@@ -51,6 +51,19 @@ grep_tiny=("$TRAWL" grep -m tiny.gguf --memory 900M --threads 2 -t 0 "Is it odd?
 "${ask[@]}" -o ref.csv --no-job >log 2>&1 || echo "FAILED: a plain run" "$(cat log)"
 "${grep_tiny[@]}" >ref.txt 2>log || echo "FAILED: a plain grep" "$(cat log)"
 
+# ---- Progress ----
+"$TRAWL" grep -m slow.gguf --memory 900M --rows 600 --progress "Is it odd?" notes >log 2>err &
+pid=$!
+waits grep -q 'rows/s' err # the first line; the next would come after ten seconds
+told=$(grep -c 'rows/s' err)
+if kill -USR1 $pid 2>/dev/null; then
+    waits bash -c "[ \$(grep -c 'rows/s' err) -gt $told ] || ! kill -0 $pid"
+    wait $pid
+    ok "SIGUSR1 tells of grep's progress" test "$(grep -c 'rows/s' err)" -gt "$told"
+else
+    echo "skipped: SIGUSR1: the run was over before"
+fi
+
 # ---- A part of the day ----
 TZ=$(zone 22 59 57) "${ask[@]}" -o out.csv --between 23:00-07:00 --progress >log 2>err
 ok "a run waits for its part of the day" grep -q 'paused until 23:00' err
