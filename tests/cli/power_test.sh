@@ -51,19 +51,6 @@ grep_tiny=("$TRAWL" grep -m tiny.gguf --memory 900M --threads 2 -t 0 "Is it odd?
 "${ask[@]}" -o ref.csv --no-job >log 2>&1 || echo "FAILED: a plain run" "$(cat log)"
 "${grep_tiny[@]}" >ref.txt 2>log || echo "FAILED: a plain grep" "$(cat log)"
 
-# ---- Progress ----
-"$TRAWL" grep -m slow.gguf --memory 900M --rows 600 --progress "Is it odd?" notes >log 2>err &
-pid=$!
-waits grep -q 'rows/s' err # the first line; the next would come after ten seconds
-told=$(grep -c 'rows/s' err)
-if kill -USR1 $pid 2>/dev/null; then
-    waits bash -c "[ \$(grep -c 'rows/s' err) -gt $told ] || ! kill -0 $pid"
-    wait $pid
-    ok "SIGUSR1 tells of grep's progress" test "$(grep -c 'rows/s' err)" -gt "$told"
-else
-    echo "skipped: SIGUSR1: the run was over before"
-fi
-
 # ---- A part of the day ----
 TZ=$(zone 22 59 57) "${ask[@]}" -o out.csv --between 23:00-07:00 --progress >log 2>err
 ok "a run waits for its part of the day" grep -q 'paused until 23:00' err
@@ -75,26 +62,50 @@ ok "and finds the same" cmp out.txt ref.txt
 TZ=$(zone 12 0 0) "${grep_tiny[@]}" --between 11:59-12:10 --progress >out.txt 2>err
 ok "it does not wait within it" bash -c "! grep -q paused err && cmp out.txt ref.txt"
 
-# It ends while there is something to do: the sweep is written down, a signal is heard at once, and the rest is done later.
-TZ=$(zone 6 59 59) "${ask[@]}" -o out.csv --between 23:00-07:00 --rows 30000 --progress >log 2>err &
+# It ends in the middle of a sweep: the process is stopped there while the hour goes by. The sweep is written down, a signal is heard
+# at once, and the rest is done later.
+"$build/tests/tools/make_tiny" long.gguf dim=512 layers=12 heads=8 context=1024 type=8 || exit 2
+long=("$TRAWL" ask -m long.gguf --memory 900M --rows 30000 --threads 1 -q "Is it odd?" notes)
+"${long[@]}" -o long.csv --no-job >log 2>&1 || echo "FAILED: a plain run of a longer model" "$(cat log)"
+begun=$(date +%s)
+TZ=$(zone 6 59 48) "${long[@]}" -o out.csv --between 23:00-07:00 --progress >log 2>err &
 pid=$!
-if waits grep -q 'paused until 23:00' err; then
+waits grep -q 'rows/s' err
+until grep -qE 'rows/s  sweep 1 layer [1-9]|paused' err || ! kill -USR1 $pid 2>/dev/null; do sleep 0.02; done
+kill -STOP $pid 2>/dev/null
+while [ $(($(date +%s) - begun)) -lt 13 ]; do sleep 0.2; done
+kill -CONT $pid 2>/dev/null
+waits bash -c "grep -q 'paused until 23:00' err || ! kill -0 $pid"
+if grep -qE 'paused until 23:00  sweep 1 layer [1-9]' err; then
     ok "a sweep that pauses is written down" test -s out.csv.trawl-sweep
+    told=$(grep -c 'paused until 23:00' err)
     kill -USR1 $pid
-    ok "SIGUSR1 tells of the pause" waits bash -c "[ \$(grep -c 'paused until 23:00' err) -ge 2 ]"
+    ok "SIGUSR1 tells of the pause" waits bash -c "[ \$(grep -c 'paused until 23:00' err) -gt $told ]"
     kill -TERM $pid
     wait $pid
     ok "SIGTERM in a pause ends it by the signal" test $? = 143
     ok "and it says how to go on" grep -q 'the same command goes on' err
     ok "the sweep is still there" test -s out.csv.trawl-sweep
-    "${ask[@]}" -o out.csv --rows 30000 --stats stats >log 2>&1
+    "${long[@]}" -o out.csv --stats stats >log 2>&1
     ok "it goes on in the middle" grep -q '"resumed_layers": [1-9]' stats
-else # a machine that is done within a second
+    ok "and ends as an undisturbed run" cmp out.csv long.csv
+else # it began too late, or was over too soon
+    kill $pid 2>/dev/null
     wait $pid
-    echo "skipped: the end of a window: the run was over before"
+    echo "skipped: the end of a window in the middle of a sweep"
 fi
-ok "and ends as an undisturbed run" cmp out.csv ref.csv
 rm -f out.csv*
+
+# grep tells of its progress likewise.
+"$TRAWL" grep -m long.gguf --memory 900M --rows 1100 --threads 1 --progress "Is it odd?" notes >log 2>err &
+pid=$!
+waits grep -q 'rows/s' err # the first line; the next would come after ten seconds
+told=$(grep -c 'rows/s' err)
+kill -USR1 $pid 2>/dev/null && waits bash -c "[ \$(grep -c 'rows/s' err) -gt $told ] || ! kill -0 $pid"
+ok "SIGUSR1 tells of grep's progress" test "$(grep -c 'rows/s' err)" -gt "$told"
+kill $pid
+wait $pid 2>/dev/null
+rm -f long.gguf
 
 # ---- For so long ----
 TZ=$(zone 12 0 0) "${ask[@]}" -o out.csv --between 13:00-14:00 --stop-after 500ms >log 2>err
