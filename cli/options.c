@@ -376,7 +376,7 @@ const struct option_row OPTIONS[] = {
      "take cores and disk only when nobody else wants them"},
     {OPTION_WHILE_ON_AC, SWEEPS, GROUP_POWER, 0, "while-on-ac", NULL, NULL, NULL,
      "pause while the machine runs on its battery"},
-    {OPTION_BETWEEN, SWEEPS, GROUP_POWER, 0, "between", "HH:MM-HH:MM", NULL, NULL,
+    {OPTION_BETWEEN, SWEEPS, GROUP_POWER, 0, "between", "FROM-TO", NULL, NULL,
      "compute only in this part of the day, by the local clock (23:00-07:00), and pause outside "
      "it"},
     {OPTION_STOP_AFTER, SWEEPS, GROUP_POWER, 0, "stop-after", "TIME", NULL, NULL,

@@ -207,10 +207,10 @@ struct trawl_run_callbacks {
     int (*result)(void *context, const struct trawl_result *result, struct error *err);
     int (*progress)(void *context, const struct trawl_progress *progress); /* may be NULL */
     /* Each may be NULL. suspend: before every layer, a chance to write the sweep down (there is
-     * nothing of it before layer 0); 0 go on, 1 pause, -1. paused: all memory but the hidden rows
-     * has been given back; returns when the run is to go on, 0, or to stop, as progress does.
-     * resume: before a sweep; 1 [layer] and [hidden] are what was written down of this batch, 0
-     * there is nothing of it, -1. */
+     * nothing of it before layer 0); 0 go on, 1 pause (with paused), -1. paused: all memory but the
+     * hidden rows has been given back; returns when the run is to go on, 0, or to stop, as progress
+     * does. resume: before a sweep; 1 [layer] and [hidden] are what was written down of this batch,
+     * 0 there is nothing of it, -1. */
     int (*suspend)(void *context, const struct trawl_suspended *suspended, struct error *err);
     int (*paused)(void *context, const struct trawl_progress *progress);
     int (*resume)(void *context, struct trawl_suspended *suspended, struct error *err);

@@ -65,15 +65,14 @@ void progress_draw(struct progress *progress, const struct trawl_progress *now)
 {
     uint64_t time = clock_ns();
     bool terminal = isatty(STDERR_FILENO);
-    /* A pause is told of once where lines stay: it may last all night. */
-    bool again = progress->told_pause && progress->paused;
-    bool due = terminal           ? time - progress->drawn_ns >= REDRAW_NS
-               : progress->paused ? !again
-                                  : time - progress->drawn_ns >= LINE_NS;
+    uint64_t since = time - progress->drawn_ns;
+    bool due = terminal           ? since >= REDRAW_NS
+               : progress->paused ? !progress->pause_told /* it may last all night */
+                                  : since >= LINE_NS;
     if (!progress->on || !due)
         return;
     progress->drawn_ns = time;
-    progress->told_pause = progress->paused;
+    progress->pause_told = progress->paused != NULL;
     progress->drawn = terminal;
 
     char line[320];

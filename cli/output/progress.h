@@ -11,8 +11,8 @@ struct progress {
     uint64_t n_read, n_done;
     bool read_all; /* n_read is the total */
     uint64_t drawn_ns;
-    const char *paused;     /* what the run waits for, "paused until 23:00"; NULL: it goes on */
-    const char *told_pause; /* that a line that stays has told of */
+    const char *paused; /* what the run waits for, "paused until 23:00"; NULL: it goes on */
+    bool pause_told;    /* by a line that stays */
 };
 
 /* A line that stays, at once, whatever [on] says. */

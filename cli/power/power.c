@@ -80,14 +80,15 @@ static void lower_priority(void)
 static void stay_awake(struct power *power)
 {
     struct error err = {0};
-    if (power->options->keep_awake && power->awake.pid == 0 && awake_hold(&power->awake, &err) < 0)
+    if (awake_hold(&power->awake, &err) < 0)
         message("%s", err.text);
 }
 
 void power_begin(struct power *power, const struct power_options *options)
 {
     *power = (struct power){.options = options, .began_ns = machine_ns(), .awake = {.release = -1}};
-    stay_awake(power); /* what it starts needs no low priority */
+    if (options->keep_awake) /* what it starts needs no low priority */
+        stay_awake(power);
     if (options->nice)
         lower_priority();
 }
@@ -124,6 +125,8 @@ bool power_pauses(struct power *power)
 
 int power_wait(struct power *power, struct progress *progress, const struct trawl_progress *now)
 {
+    bool was_held = power->awake.pid > 0;
+    progress->pause_told = false;
     while (!power_stops(power) && power_pauses(power)) {
         /* A battery is not for staying awake with nothing to do. Waiting for the hour is: asleep,
          * the machine would miss it. */
@@ -140,7 +143,7 @@ int power_wait(struct power *power, struct progress *progress, const struct traw
     progress->paused = NULL;
     if (power_stops(power))
         return 1;
-    if (power->awake.pid == 0)
+    if (was_held && power->awake.pid == 0)
         stay_awake(power);
     return 0;
 }

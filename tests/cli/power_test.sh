@@ -68,6 +68,7 @@ ok "it does not wait within it" bash -c "! grep -q paused err && cmp out.txt ref
 long=("$TRAWL" ask -m long.gguf --memory 900M --rows 30000 --threads 1 -q "Is it odd?" notes)
 "${long[@]}" -o long.csv --no-job >log 2>&1 || echo "FAILED: a plain run of a longer model" "$(cat log)"
 begun=$(date +%s)
+rm -f err # of the run before
 TZ=$(zone 6 59 48) "${long[@]}" -o out.csv --between 23:00-07:00 --progress >log 2>err &
 pid=$!
 waits grep -q 'rows/s' err
@@ -97,6 +98,7 @@ fi
 rm -f out.csv*
 
 # grep tells of its progress likewise.
+rm -f err # of the run before
 "$TRAWL" grep -m long.gguf --memory 900M --rows 1100 --threads 1 --progress "Is it odd?" notes >log 2>err &
 pid=$!
 waits grep -q 'rows/s' err # the first line; the next would come after ten seconds
@@ -121,6 +123,7 @@ ok "and says what it can not" grep -q 'grep does not go on from there' err
 rm -f out.csv*
 
 # ---- The last in line ----
+rm -f err # of the run before
 TZ=$(zone 12 0 0) "${ask[@]}" -o out.csv --between 13:00-14:00 --nice --threads 3 --progress >log 2>err &
 pid=$!
 waits grep -q 'paused until' err
@@ -148,6 +151,7 @@ ok "it asked for it" grep -q -- '--what=sleep:idle' inhibited
 ok "and let go" waits grep -q over inhibited
 ok "and said nothing" test ! -s err
 rm -f inhibited
+rm -f err # of the run before
 PATH=$work/bin:$PATH TZ=$(zone 12 0 0) "${grep_tiny[@]}" --keep-awake --between 13:00-14:00 --progress >out.txt 2>err &
 pid=$!
 ok "a killed run" waits grep -q 'paused until' err
@@ -176,6 +180,7 @@ ok "--notify: failed" grep -qE '^ask\|failed\|2\|out.csv\|0\|.*nothing.gguf' tol
 TZ=$(zone 12 0 0) "${grep_tiny[@]}" --between 13:00-14:00 --stop-after 1s --notify "$tell" >out.txt 2>err
 ok "--notify: stopped" grep -qE '^grep\|stopped\|124\|\|0\|stopped: ' told
 rm told
+rm -f err # of the run before
 TZ=$(zone 12 0 0) "${grep_tiny[@]}" --between 13:00-14:00 --progress --notify "$tell" >out.txt 2>err &
 pid=$!
 waits grep -q 'paused until' err

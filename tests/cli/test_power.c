@@ -99,6 +99,8 @@ TEST(durations_are_read)
 
 /* ---- Batteries ---- */
 
+#ifdef __linux__
+
 static char supplies[512];
 
 static void say(const char *supply, const char *property, const char *value)
@@ -121,7 +123,6 @@ static void new_supplies(const char *name)
     supply_folder = supplies;
 }
 
-#ifndef __APPLE__
 TEST(a_battery_counts_when_it_gives_power)
 {
     new_supplies("supplies");
@@ -151,7 +152,6 @@ TEST(a_battery_counts_when_it_gives_power)
     say("USB0", "online", "2");
     CHECK(!supply_on_battery());
 }
-#endif
 
 /* ---- A run on battery ---- */
 
@@ -209,7 +209,6 @@ static bool waits_for(pid_t pid, const char *name, const char *ending, const cha
     return false;
 }
 
-#ifdef __linux__
 static uint64_t resident_of(pid_t pid)
 {
     char path[64], line[256];
@@ -299,7 +298,7 @@ TEST(on_battery_a_run_waits_without_its_memory)
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
     CHECK_TEXT(text_of("ended", "out"), "");
 }
-#endif
+#endif /* Linux */
 
 int main(int argc, char **argv)
 {
