@@ -116,7 +116,7 @@ int cmd_ask(const struct arguments *arguments)
     stats_file_close(&run.stats);
     trawl_model_close(model);
     power_end(&run.power, &(struct ending){.command = "ask",
-                                           .output = options.output,
+                                           .output = options.outputs[0].path,
                                            .exit_status = status,
                                            .err = &err,
                                            .stats = &run.report.stats});
