@@ -165,11 +165,25 @@ struct trawl_progress {
 /* -- Sequences: token ids in, log-probabilities out (`score`, and what everything else is made of)
  * -- */
 
+/* How the token behind a sequence is drawn. Biases change what the last position's read-outs say
+ * too; temperature and top_p do not. The same sequence, draw and seed give the same token, whatever
+ * else is run (docs/numerics.md). */
+struct trawl_draw {
+    const int32_t *bias_ids; /* [n_biases] ascending */
+    const float *biases;     /* [n_biases] added to the logits of these ids; finite */
+    uint32_t n_biases;
+    double temperature; /* 0: the most probable token, of equal ones the lowest id */
+    double top_p; /* only among the most probable tokens, as many as have this share together; 1:
+                     among all */
+    uint64_t seed;
+};
+
 struct trawl_sequence {
-    uint64_t tag;           /* given back with the result */
-    const int32_t *ids;     /* borrowed until the next call of the source */
-    uint32_t n_ids;         /* >= 1 */
-    uint32_t first_readout; /* positions first_readout .. n_ids-1 are read out */
+    uint64_t tag;                  /* given back with the result */
+    const int32_t *ids;            /* borrowed until the next call of the source */
+    uint32_t n_ids;                /* >= 1 */
+    uint32_t first_readout;        /* positions first_readout .. n_ids-1 are read out */
+    const struct trawl_draw *draw; /* NULL: nothing is drawn. Borrowed until the result */
 };
 
 struct trawl_readout_options {
@@ -177,6 +191,7 @@ struct trawl_readout_options {
     uint32_t n_wanted;
     bool next; /* also that of the sequence's own next token (the last position has none: NaN) */
     uint32_t n_top; /* and the K best, highest first, ties by lower id */
+    bool draws;     /* sequences may have a draw */
 };
 
 struct trawl_result {
@@ -186,6 +201,8 @@ struct trawl_result {
     const float *next;      /* [n_readouts] */
     const int32_t *top_ids; /* [n_readouts, n_top] */
     const float *top;       /* [n_readouts, n_top] */
+    int32_t drawn;          /* -1: nothing */
+    float drawn_logprob;
 };
 
 #define TRAWL_KEY_BYTES 32
@@ -200,11 +217,15 @@ struct trawl_suspended {
 
 struct trawl_run_callbacks {
     void *context;
+    /* Once, before the first sequence is asked for: 0 go on, -1. May be NULL. */
+    int (*planned)(void *context, const struct trawl_plan *plan, struct error *err);
     /* 1: [sequence] filled; 0: no more; 2: nothing more until the sequences given so far have been
      * answered; -1: error. */
     int (*next)(void *context, struct trawl_sequence *sequence, struct error *err);
     /* In input order, as sweeps end. 0: go on; 1: stop quietly; -1: error. */
     int (*result)(void *context, const struct trawl_result *result, struct error *err);
+    /* All results of a sweep have been handed out. 0 go on, -1. May be NULL. */
+    int (*swept)(void *context, struct error *err);
     int (*progress)(void *context, const struct trawl_progress *progress); /* may be NULL */
     /* Each may be NULL. suspend: before every layer, a chance to write the sweep down (there is
      * nothing of it before layer 0); 0 go on, 1 pause (with paused), -1. paused: all memory but the

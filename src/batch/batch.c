@@ -54,6 +54,7 @@ static uint64_t lay_out(struct batch *batch, uint32_t n, char *block)
     PLACE(readout_index, n);
     PLACE(segments, n);
     PLACE(sequences, n);
+    PLACE(draws, n + 1);
     PLACE(all.groups, n);
     PLACE(readouts.rows, n);
     PLACE(readouts.groups, n);
@@ -68,8 +69,9 @@ uint32_t batch_bytes_per_row(void)
 {
     /* The branch table is rounded up to a power of two: up to four slots a row. */
     return (uint32_t)(4 * sizeof(uint32_t) + sizeof(struct segment) +
-                      sizeof(struct batch_sequence) + 2 * sizeof(struct query_group) +
-                      sizeof(uint32_t) + 1 + 4 * sizeof(struct branch));
+                      sizeof(struct batch_sequence) + sizeof(struct batch_draw) +
+                      2 * sizeof(struct query_group) + sizeof(uint32_t) + 1 +
+                      4 * sizeof(struct branch));
 }
 
 int batch_init(struct batch *batch, uint32_t max_rows, struct memory *memory, struct error *err)
@@ -97,6 +99,7 @@ void batch_deinit(struct batch *batch)
 void batch_clear(struct batch *batch)
 {
     batch->n_rows = batch->n_readouts = batch->n_segments = batch->n_sequences = 0;
+    batch->n_draws = 0;
     batch->n_tokens = 0;
     memset(batch->branches->slots, 0, batch->branches->n_slots * sizeof(struct branch));
 }
@@ -163,6 +166,25 @@ static void mark_readouts(struct batch *batch, uint32_t row, uint32_t first_read
         }
 }
 
+/* Rows that are read out already may be among them: room for all is the safe side. */
+static bool has_room_to_read(const struct batch *batch, uint32_t n_more)
+{
+    return (uint64_t)batch->n_readouts + batch->n_draws + n_more <= (uint64_t)batch->max_rows + 1;
+}
+
+bool batch_has_room_to_draw(const struct batch *batch, uint32_t n_readouts)
+{
+    return has_room_to_read(batch, n_readouts + 1);
+}
+
+void batch_draw(struct batch *batch, const struct draw *draw)
+{
+    struct batch_sequence *sequence = &batch->sequences[batch->n_sequences - 1];
+    sequence->draw = batch->n_draws;
+    batch->draws[batch->n_draws++] =
+        (struct batch_draw){*draw, sequence->last_row, sequence->n_tokens};
+}
+
 bool batch_add(struct batch *batch, uint64_t tag, const int32_t *tokens, uint32_t n_tokens,
                uint32_t first_readout)
 {
@@ -170,7 +192,8 @@ bool batch_add(struct batch *batch, uint64_t tag, const int32_t *tokens, uint32_
     uint32_t n_new = n_tokens - match.n_shared;
     /* A new segment and a split make two segments at most; segments never outnumber rows, since
      * each has one. */
-    if (n_new > batch->max_rows - batch->n_rows || batch->n_sequences == batch->max_rows)
+    if (n_new > batch->max_rows - batch->n_rows || batch->n_sequences == batch->max_rows ||
+        (batch->n_draws > 0 && !has_room_to_read(batch, n_tokens - first_readout)))
         return false;
 
     uint32_t last_row = match.segment == ROW_NONE
@@ -198,7 +221,7 @@ bool batch_add(struct batch *batch, uint64_t tag, const int32_t *tokens, uint32_
     }
     mark_readouts(batch, last_row, first_readout);
     batch->sequences[batch->n_sequences++] =
-        (struct batch_sequence){tag, last_row, n_tokens, first_readout};
+        (struct batch_sequence){tag, last_row, n_tokens, first_readout, ROW_NONE};
     batch->n_tokens += n_tokens;
     return true;
 }

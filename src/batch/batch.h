@@ -33,6 +33,22 @@ struct batch_sequence {
     uint32_t last_row;
     uint32_t n_tokens;
     uint32_t first_readout; /* positions first_readout .. n_tokens-1 are read out */
+    uint32_t draw;          /* place among the batch's draws; ROW_NONE: nothing is drawn */
+};
+
+/* How a token is drawn behind a sequence (trawl.h). The biases are borrowed. */
+struct draw {
+    const int32_t *bias_ids; /* [n_biases] ascending */
+    const float *biases;
+    uint32_t n_biases;
+    double temperature, top_p;
+    uint64_t seed;
+};
+
+/* A distribution of its own made from the logits of a row that several sequences may share. */
+struct batch_draw {
+    struct draw draw;
+    uint32_t row, n_tokens; /* of its sequence */
 };
 
 /* Rows that one step handles, and how attention visits them: queries that share a path and a block
@@ -66,6 +82,9 @@ struct batch {
     uint32_t n_sequences;
     uint64_t n_tokens; /* of all sequences, shared or not */
 
+    struct batch_draw *draws; /* [n_draws]; with the rows read out at most max_rows + 1 */
+    uint32_t n_draws;
+
     struct row_list all, readouts; /* made by batch_close */
     uint32_t *readout_index;       /* [n_rows] place among the readouts, valid where read_out */
 
@@ -92,6 +111,11 @@ void batch_clear(struct batch *batch);
  * first_readout < n_tokens. */
 bool batch_add(struct batch *batch, uint64_t tag, const int32_t *tokens, uint32_t n_tokens,
                uint32_t first_readout);
+
+/* Gives the sequence added last a draw. False where the next batch_add of [n_readouts] read-outs
+ * would leave no room for it: to be asked before. */
+bool batch_has_room_to_draw(const struct batch *batch, uint32_t n_readouts);
+void batch_draw(struct batch *batch, const struct draw *draw);
 
 /* After the last batch_add: marks what attention and read-out need. */
 void batch_close(struct batch *batch);

@@ -33,7 +33,6 @@ struct ask {
     size_t n_waiting; /* documents of which some questions wait for another's answer */
     uint64_t n_settled, n_survived; /* documents with conditions; those where one held */
     bool stopped, source_ended;
-    bool has_swept; /* answers came since the source was last asked */
 
     /* The document whose prompts are being handed out, and the prompt. */
     uint64_t serial;
@@ -383,19 +382,10 @@ static int send(struct ask *ask, struct trawl_sequence *sequence, struct error *
     return 1;
 }
 
-static int end_sweep(struct ask *ask, struct error *err)
-{
-    bool tell = ask->has_swept && ask->callbacks->swept;
-    ask->has_swept = false;
-    return tell ? ask->callbacks->swept(ask->callbacks->context, err) : 0;
-}
-
 /* The next sequence of the current document, or of the next ones. */
 static int next_sequence(void *context, struct trawl_sequence *sequence, struct error *err)
 {
     struct ask *ask = context;
-    if (end_sweep(ask, err) < 0)
-        return -1;
     for (;;) {
         if (ask->n_windows == 0) {
             int rc = next_document(ask, err);
@@ -425,7 +415,6 @@ static int take_result(void *context, const struct trawl_result *result, struct 
 {
     struct ask *ask = context;
     struct sent sent = sent_pop(&ask->queue);
-    ask->has_swept = true;
     struct pending *pending = pending_find(&ask->queue, sent.serial);
     const struct asked_question *asked = &ask->questions.list[sent.question];
     if (result->n_readouts > 0) /* none in a dry run */
@@ -445,6 +434,12 @@ static int take_result(void *context, const struct trawl_result *result, struct 
             return rc;
     }
     return deliver_ready(ask, err);
+}
+
+static int pass_swept(void *context, struct error *err)
+{
+    const struct ask *ask = context;
+    return ask->callbacks->swept(ask->callbacks->context, err);
 }
 
 static int pass_progress(void *context, const struct trawl_progress *progress)
@@ -517,6 +512,7 @@ static int run_ask(struct ask *ask, const struct trawl_model *model, struct erro
     struct trawl_run_callbacks callbacks = {.context = ask,
                                             .next = next_sequence,
                                             .result = take_result,
+                                            .swept = ask->callbacks->swept ? pass_swept : NULL,
                                             .progress = pass_progress,
                                             .suspend =
                                                 ask->callbacks->suspend ? pass_suspend : NULL,
@@ -533,8 +529,7 @@ static int run_ask(struct ask *ask, const struct trawl_model *model, struct erro
         rc = ask->callbacks->planned(ask->callbacks->context, &run.plan, err);
     if (rc == 0)
         rc = run_sequences(&run, &callbacks, ask->stats, err);
-    if (rc == 0 && (deliver_ready(ask, err) < 0 || /* blank documents at the end */
-                    end_sweep(ask, err) < 0))
+    if (rc == 0 && deliver_ready(ask, err) < 0) /* blank documents at the end */
         rc = -1;
     prepared_run_deinit(&run);
     return rc;

@@ -8,6 +8,7 @@
 #include "batch/batch.h"
 #include "stream/probe.h"
 #include "stream/stream.h"
+#include "sweep/draw.h"
 #include "sweep/sweep.h"
 
 #include <math.h>
@@ -46,7 +47,7 @@ int run_prepare(struct prepared_run *run, const struct trawl_model *model,
         .model = model,
         .options = options,
         .readout = {readout->wanted, readout->n_wanted, readout->next,
-                    readout->n_top < n_vocab ? readout->n_top : n_vocab},
+                    readout->n_top < n_vocab ? readout->n_top : n_vocab, readout->draws},
         .max_tokens = max_tokens,
     };
     if (choose_machinery(run, err) < 0)
@@ -110,6 +111,7 @@ struct run {
     struct sweep sweep;
     bool sweep_ready;
     struct batch batch;
+    uint32_t n_kept, most_kept; /* of the batch's draws those whose logits are kept */
 
     /* A sequence that did not fit the batch: the first of the next one. */
     int32_t *held_ids; /* [max_tokens] */
@@ -187,6 +189,17 @@ static int open_results(struct run *run, struct error *err)
     return 0;
 }
 
+static struct sweep_shape shape_of(const struct run *run)
+{
+    return (struct sweep_shape){.network = &run->model->network,
+                                .kernels = &run->prepared->kernels,
+                                .exact = run->options->exact,
+                                .n_threads = run->prepared->plan.n_threads,
+                                .max_rows = run->prepared->plan.n_rows,
+                                .max_positions = run->prepared->max_tokens,
+                                .readout = run->prepared->readout};
+}
+
 static int open_engine(struct run *run, struct error *err)
 {
     const struct gguf *gguf = run->model->gguf;
@@ -219,13 +232,7 @@ static int open_engine(struct run *run, struct error *err)
     run->stream = stream_open(&options, err);
     if (!run->stream)
         return -1;
-    struct sweep_shape shape = {.network = &run->model->network,
-                                .kernels = &prepared->kernels,
-                                .exact = run->options->exact,
-                                .n_threads = plan->n_threads,
-                                .max_rows = plan->n_rows,
-                                .max_positions = run->prepared->max_tokens,
-                                .readout = run->prepared->readout};
+    struct sweep_shape shape = shape_of(run);
     if (sweep_init(&run->sweep, &shape, &run->model->program, &prepared->slicing, run->stream,
                    run->pool, &run->memory, err) < 0)
         return -1;
@@ -233,6 +240,26 @@ static int open_engine(struct run *run, struct error *err)
     run->sweep.reader = prepared->reader;
     run->sweep.progress = show_progress;
     run->sweep.progress_context = run;
+    return 0;
+}
+
+static int check_draw(const struct run *run, const struct trawl_draw *draw, struct error *err)
+{
+    uint32_t n_vocab = run->model->network.hparams.n_vocab;
+    if (!run->prepared->readout.draws)
+        return fail(err, ERROR_USAGE, "a sequence has a draw in a run without draws");
+    if (!(draw->temperature >= 0.0 && isfinite(draw->temperature)) ||
+        !(draw->top_p >= 0.0 && draw->top_p <= 1.0))
+        return fail(err, ERROR_USAGE, "temperature %g and top_p %g make no draw", draw->temperature,
+                    draw->top_p);
+    for (uint32_t i = 0; i < draw->n_biases; i++) {
+        int32_t id = draw->bias_ids[i];
+        if (id < 0 || (uint32_t)id >= n_vocab || !isfinite(draw->biases[i]))
+            return fail(err, ERROR_USAGE, "no bias of token id %d in a vocabulary of %u", id,
+                        n_vocab);
+        if (i > 0 && id <= draw->bias_ids[i - 1])
+            return fail(err, ERROR_USAGE, "biases are not in ascending order of their ids");
+    }
     return 0;
 }
 
@@ -251,18 +278,42 @@ static int check_sequence(const struct run *run, const struct trawl_sequence *se
             return fail(err, ERROR_USAGE,
                         "token id %d at position %u is outside the model's vocabulary of %u",
                         sequence->ids[i], i, h->n_vocab);
-    return 0;
+    return sequence->draw ? check_draw(run, sequence->draw, err) : 0;
+}
+
+/* False: the batch has no room for it. */
+static bool add_sequence(struct run *run, const struct trawl_sequence *sequence, const int32_t *ids)
+{
+    const struct trawl_draw *wish = sequence->draw;
+    struct draw draw = {0};
+    if (wish)
+        draw = (struct draw){.bias_ids = wish->bias_ids,
+                             .biases = wish->biases,
+                             .n_biases = wish->n_biases,
+                             .temperature = wish->temperature,
+                             .top_p = wish->top_p,
+                             .seed = wish->seed};
+    bool keeps = wish && draw_needs_all(&draw);
+    uint32_t n_readouts = sequence->n_ids - sequence->first_readout;
+    if ((wish && !batch_has_room_to_draw(&run->batch, n_readouts)) ||
+        (keeps && run->n_kept == run->most_kept) ||
+        !batch_add(&run->batch, sequence->tag, ids, sequence->n_ids, sequence->first_readout))
+        return false;
+    if (wish)
+        batch_draw(&run->batch, &draw);
+    run->n_kept += keeps;
+    return true;
 }
 
 /* Fills the batch until it is full or the source pauses or ends. */
 static int fill_batch(struct run *run, struct error *err)
 {
     batch_clear(&run->batch);
+    run->n_kept = 0;
     run->source_waits = false;
     if (run->has_held) {
-        bool added = batch_add(&run->batch, run->held.tag, run->held_ids, run->held.n_ids,
-                               run->held.first_readout);
-        (void)added; /* an empty batch holds max_tokens rows */
+        bool added = add_sequence(run, &run->held, run->held_ids);
+        (void)added; /* an empty batch holds max_tokens rows and a draw */
         run->has_held = false;
     }
     while (!run->source_ended) {
@@ -282,8 +333,7 @@ static int fill_batch(struct run *run, struct error *err)
             continue;
         if (check_sequence(run, &sequence, err) < 0)
             return -1;
-        if (!batch_add(&run->batch, sequence.tag, sequence.ids, sequence.n_ids,
-                       sequence.first_readout)) {
+        if (!add_sequence(run, &sequence, sequence.ids)) {
             memcpy(run->held_ids, sequence.ids, sequence.n_ids * sizeof *run->held_ids);
             run->held = sequence;
             run->has_held = true;
@@ -301,9 +351,12 @@ static void gather_result(struct run *run, const struct batch_sequence *sequence
     const struct sweep *sweep = &run->sweep;
     size_t n_wanted = run->prepared->readout.n_wanted, n_top = run->prepared->readout.n_top;
     batch_path(batch, sequence->last_row, run->path);
+    bool draws = sequence->draw != ROW_NONE;
     uint32_t n = 0;
     for (uint32_t p = sequence->first_readout; p < sequence->n_tokens; p++, n++) {
         size_t index = batch->readout_index[run->path[p]];
+        if (draws && p + 1 == sequence->n_tokens)
+            index = batch->n_readouts + sequence->draw;
         memcpy(run->wanted + n * n_wanted, sweep->wanted + index * n_wanted,
                n_wanted * sizeof(float));
         memcpy(run->top + n * n_top, sweep->top + index * n_top, n_top * sizeof(float));
@@ -311,18 +364,21 @@ static void gather_result(struct run *run, const struct batch_sequence *sequence
         if (run->prepared->readout.next)
             run->next[n] = p + 1 < sequence->n_tokens ? sweep->next[run->path[p + 1]] : NAN;
     }
-    *result = (struct trawl_result){.tag = sequence->tag,
-                                    .n_readouts = n,
-                                    .wanted = run->wanted,
-                                    .next = run->next,
-                                    .top_ids = run->top_ids,
-                                    .top = run->top};
+    *result =
+        (struct trawl_result){.tag = sequence->tag,
+                              .n_readouts = n,
+                              .wanted = run->wanted,
+                              .next = run->next,
+                              .top_ids = run->top_ids,
+                              .top = run->top,
+                              .drawn = draws ? sweep->drawn[sequence->draw].id : -1,
+                              .drawn_logprob = draws ? sweep->drawn_logprob[sequence->draw] : NAN};
 }
 
 static int deliver(struct run *run, struct error *err)
 {
     for (uint32_t i = 0; i < run->batch.n_sequences && !run->stopped; i++) {
-        struct trawl_result result = {.tag = run->batch.sequences[i].tag};
+        struct trawl_result result = {.tag = run->batch.sequences[i].tag, .drawn = -1};
         if (!run->options->dry_run)
             gather_result(run, &run->batch.sequences[i], &result);
         run->stats->sequences++;
@@ -420,7 +476,8 @@ static int run_batches(struct run *run, struct error *err)
         run->stats->sweeps++;
         run->stats->rows += run->batch.n_rows;
         run->stats->prompt_tokens += run->batch.n_tokens;
-        if (deliver(run, err) < 0)
+        if (deliver(run, err) < 0 ||
+            (run->callbacks->swept && run->callbacks->swept(run->callbacks->context, err) < 0))
             return -1;
     }
     return 0;
@@ -474,7 +531,14 @@ int run_sequences(struct prepared_run *prepared, const struct trawl_run_callback
                       .stats = stats,
                       .started_ns = clock_ns()};
     stats->plan = prepared->plan;
-    int rc = open_results(&run, err);
+    struct sweep_shape shape = shape_of(&run);
+    struct sweep_bytes bytes = {0};
+    int rc = sweep_measure(&shape, &bytes, err);
+    run.most_kept = bytes.n_kept;
+    if (rc == 0 && callbacks->planned)
+        rc = callbacks->planned(callbacks->context, &stats->plan, err);
+    if (rc == 0)
+        rc = open_results(&run, err);
     if (rc == 0 && !run.options->dry_run)
         rc = open_engine(&run, err);
     if (rc == 0)

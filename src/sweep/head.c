@@ -1,13 +1,17 @@
 /* Read-out: logits come in pieces of the vocabulary, in any order, and are reduced at once to what
- * is wanted of each row; all of a row's logits never exist. The sum of exponentials is kept for
+ * is wanted of each row; all of a row's logits never exist but for draws that need them. A draw is
+ * a reading of its own, of its row's logits with its biases. The sum of exponentials is kept for
  * fixed blocks of the vocabulary and added up at the end in their order, so that it does not depend
  * on slices or threads. */
 
 #include "base/size.h"
+#include "sweep/draw.h"
 #include "sweep/steps.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static uint32_t n_blocks(const struct sweep *sweep)
 {
@@ -22,9 +26,45 @@ static int compare_wishes(const void *a, const void *b)
     return wish_a->row < wish_b->row ? -1 : wish_a->row > wish_b->row;
 }
 
+static int compare_draws(const void *a, const void *b)
+{
+    const struct head_draw *draw_a = a, *draw_b = b;
+    if (draw_a->readout != draw_b->readout)
+        return draw_a->readout < draw_b->readout ? -1 : 1;
+    return draw_a->index < draw_b->index ? -1 : draw_a->index > draw_b->index;
+}
+
+static void begin_draws(struct sweep *sweep)
+{
+    const struct batch *batch = sweep->batch;
+    uint32_t n_kept = 0;
+    for (uint32_t d = 0; d < batch->n_draws; d++) {
+        const struct batch_draw *of = &batch->draws[d];
+        struct head_draw *at = &sweep->draws[d];
+        *at = (struct head_draw){.draw = &of->draw,
+                                 .key = draw_key(&of->draw, of->n_tokens),
+                                 .readout = batch->readout_index[of->row],
+                                 .index = d};
+        if (draw_needs_all(&of->draw))
+            at->kept = sweep->kept + (size_t)n_kept++ * sweep->shape.network->hparams.n_vocab;
+        sweep->drawn[d] = NO_CANDIDATE;
+        for (int w = 0; w < sweep->shape.n_threads; w++)
+            sweep->scratch[w].drawing[d] = NO_CANDIDATE;
+    }
+    assert(n_kept <= sweep->bytes.n_kept);
+    if (batch->n_draws > 0)
+        qsort(sweep->draws, batch->n_draws, sizeof *sweep->draws, compare_draws);
+}
+
+static uint32_t n_readings(const struct batch *batch)
+{
+    return batch->n_readouts + batch->n_draws;
+}
+
 void head_begin(struct sweep *sweep)
 {
     const struct batch *batch = sweep->batch;
+    begin_draws(sweep);
     sweep->n_wishes = 0;
     if (sweep->shape.readout.next) {
         for (uint32_t row = 0; row < batch->n_rows; row++) {
@@ -37,7 +77,7 @@ void head_begin(struct sweep *sweep)
     }
     if (sweep->shape.readout.n_top)
         for (int w = 0; w < sweep->shape.n_threads; w++)
-            for (uint32_t i = 0; i < batch->n_readouts; i++)
+            for (uint32_t i = 0; i < n_readings(batch); i++)
                 sweep->scratch[w].n_top[i] = 0;
 }
 
@@ -108,28 +148,62 @@ static uint32_t first_wish(const struct sweep *sweep, int64_t token)
     return low;
 }
 
+/* A piece of the logits of reading [index]. */
+static void reduce_reading(struct sweep *sweep, struct scratch *scratch, size_t index,
+                           uint32_t first_output, uint32_t n_outputs, const float *logits)
+{
+    const struct readout *readout = &sweep->shape.readout;
+    size_t block = index * n_blocks(sweep) + first_output / sweep->bytes.piece;
+    sweep->shape.kernels->max_sum_exp(logits, n_outputs, &sweep->block_max[block],
+                                      &sweep->block_sum[block]);
+    for (uint32_t w = 0; w < readout->n_wanted; w++) {
+        int64_t column = (int64_t)readout->wanted[w] - first_output;
+        if (column >= 0 && column < n_outputs)
+            sweep->wanted[index * readout->n_wanted + w] = logits[column];
+    }
+    if (readout->n_top)
+        for (uint32_t j = 0; j < n_outputs; j++)
+            offer(scratch->top + index * readout->n_top, scratch->top_ids + index * readout->n_top,
+                  &scratch->n_top[index], readout->n_top, logits[j], (int32_t)(first_output + j));
+}
+
+/* First draw from a row >= [readout]. */
+static uint32_t first_draw(const struct sweep *sweep, uint32_t readout)
+{
+    uint32_t low = 0, high = sweep->batch->n_draws;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (sweep->draws[middle].readout < readout)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void reduce_draw(struct sweep *sweep, struct scratch *scratch, const struct head_draw *at,
+                        uint32_t first_output, uint32_t n_outputs, const float *logits)
+{
+    memcpy(scratch->biased, logits, n_outputs * sizeof *scratch->biased);
+    draw_bias(at->draw, first_output, n_outputs, scratch->biased);
+    reduce_reading(sweep, scratch, sweep->batch->n_readouts + at->index, first_output, n_outputs,
+                   scratch->biased);
+    if (at->kept)
+        memcpy(at->kept + first_output, scratch->biased, n_outputs * sizeof *at->kept);
+    else
+        draw_offer(at, first_output, n_outputs, scratch->biased, &scratch->drawing[at->index]);
+}
+
 void head_reduce(struct sweep *sweep, int worker, uint32_t first_row, uint32_t n_rows,
                  uint32_t first_output, uint32_t n_outputs, const float *logits, size_t stride)
 {
-    const struct readout *readout = &sweep->shape.readout;
     struct scratch *scratch = &sweep->scratch[worker];
-    uint32_t block = first_output / sweep->bytes.piece, blocks = n_blocks(sweep);
-    for (uint32_t i = 0; i < n_rows; i++) {
-        const float *row = logits + i * stride;
-        size_t index = first_row + i;
-        sweep->shape.kernels->max_sum_exp(row, n_outputs, &sweep->block_max[index * blocks + block],
-                                          &sweep->block_sum[index * blocks + block]);
-        for (uint32_t w = 0; w < readout->n_wanted; w++) {
-            int64_t column = (int64_t)readout->wanted[w] - first_output;
-            if (column >= 0 && column < n_outputs)
-                sweep->wanted[index * readout->n_wanted + w] = row[column];
-        }
-        if (readout->n_top)
-            for (uint32_t j = 0; j < n_outputs; j++)
-                offer(scratch->top + index * readout->n_top,
-                      scratch->top_ids + index * readout->n_top, &scratch->n_top[index],
-                      readout->n_top, row[j], (int32_t)(first_output + j));
-    }
+    for (uint32_t i = 0; i < n_rows; i++)
+        reduce_reading(sweep, scratch, first_row + i, first_output, n_outputs, logits + i * stride);
+    for (uint32_t d = first_draw(sweep, first_row);
+         d < sweep->batch->n_draws && sweep->draws[d].readout < first_row + n_rows; d++)
+        reduce_draw(sweep, scratch, &sweep->draws[d], first_output, n_outputs,
+                    logits + (sweep->draws[d].readout - first_row) * stride);
     for (uint32_t w = first_wish(sweep, first_output);
          w < sweep->n_wishes && (uint32_t)sweep->wishes[w].token < first_output + n_outputs; w++) {
         const struct wish *wish = &sweep->wishes[w];
@@ -168,11 +242,23 @@ static void merge_top(struct sweep *sweep, size_t index, double log_total)
         top[i] = (float)(top[i] - log_total);
 }
 
+static void draw_item(void *arg, size_t item, int worker)
+{
+    const struct sweep *sweep = arg;
+    const struct head_draw *at = &sweep->draws[item];
+    struct candidate *drawn = &sweep->drawn[at->index];
+    (void)worker;
+    if (at->kept)
+        *drawn = draw_from_all(at, sweep->shape.network->hparams.n_vocab);
+    for (int w = 0; w < sweep->shape.n_threads && !at->kept; w++)
+        *drawn = draw_better(*drawn, sweep->scratch[w].drawing[at->index]);
+}
+
 int head_finish(struct sweep *sweep, struct error *err)
 {
     const struct readout *readout = &sweep->shape.readout;
     const struct batch *batch = sweep->batch;
-    for (uint32_t index = 0; index < batch->n_readouts; index++) {
+    for (uint32_t index = 0; index < n_readings(batch); index++) {
         double log_total = log_sum(sweep, index);
         if (!isfinite(log_total))
             return fail(
@@ -191,5 +277,8 @@ int head_finish(struct sweep *sweep, struct error *err)
     }
     for (uint32_t w = 0; w < sweep->n_wishes; w++)
         sweep->next[sweep->wishes[w].row] -= sweep->block_max[sweep->wishes[w].readout];
+    parallel_for(sweep->pool, batch->n_draws, draw_item, sweep);
+    for (uint32_t d = 0; d < batch->n_draws; d++)
+        sweep->drawn_logprob[d] = sweep->drawn[d].logit - sweep->block_max[batch->n_readouts + d];
     return 0;
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/size.h"
+#include "sweep/draw.h"
 #include "sweep/steps.h"
 
 #include <string.h>
@@ -90,6 +91,12 @@ static struct packed carve_packed(struct carver *carver, const struct sweep_shap
     return packed;
 }
 
+/* Rows that are read out, and draws: a sequence of max_rows may read out all and draw too. */
+static uint64_t max_readings(const struct sweep_shape *shape)
+{
+    return (uint64_t)shape->max_rows + shape->readout.draws;
+}
+
 static void lay_out_rows(struct sweep *sweep, struct carver *carver)
 {
     const struct sweep_shape *shape = &sweep->shape;
@@ -98,11 +105,15 @@ static void lay_out_rows(struct sweep *sweep, struct carver *carver)
     sweep->hidden = carve(carver, n * h->n_embd * sizeof(float));
     sweep->input = carve_packed(carver, shape, widest_input(h));
     sweep->lowrank = carve(carver, n * shape->network->lowrank_width * sizeof(float));
-    sweep->wanted = carve(carver, n * shape->readout.n_wanted * sizeof(float));
+    uint64_t n_readings = max_readings(shape), n_draws = shape->readout.draws ? n_readings : 0;
+    sweep->wanted = carve(carver, n_readings * shape->readout.n_wanted * sizeof(float));
     sweep->next = carve(carver, shape->readout.next ? n * sizeof(float) : 0);
     sweep->wishes = carve(carver, shape->readout.next ? n * sizeof(struct wish) : 0);
-    sweep->top = carve(carver, n * shape->readout.n_top * sizeof(float));
-    sweep->top_ids = carve(carver, n * shape->readout.n_top * sizeof(int32_t));
+    sweep->top = carve(carver, n_readings * shape->readout.n_top * sizeof(float));
+    sweep->top_ids = carve(carver, n_readings * shape->readout.n_top * sizeof(int32_t));
+    sweep->draws = carve(carver, n_draws * sizeof(struct head_draw));
+    sweep->drawn = carve(carver, n_draws * sizeof(struct candidate));
+    sweep->drawn_logprob = carve(carver, n_draws * sizeof(float));
     sweep->order = carve(carver, n * sizeof(uint32_t));
     sweep->distinct = carve(carver, (n + 1) * sizeof(uint32_t));
 
@@ -118,10 +129,14 @@ static void lay_out_rows(struct sweep *sweep, struct carver *carver)
     sweep->v = carve(&attention, n * h->n_kv_heads * h->value_dim * sizeof(float));
     sweep->ffn = carve_packed(&ffn, shape, h->n_ff);
     uint64_t n_blocks = div_up(h->n_vocab, PIECE);
-    sweep->block_max = carve(&head, n * n_blocks * sizeof(float));
-    sweep->block_sum = carve(&head, n * n_blocks * sizeof(float));
+    sweep->block_max = carve(&head, n_readings * n_blocks * sizeof(float));
+    sweep->block_sum = carve(&head, n_readings * n_blocks * sizeof(float));
+    /* One draw's logits at least; as many more as the room has anyway. */
+    uint64_t kept_bytes = (uint64_t)h->n_vocab * sizeof(float), kept_at = head.at;
+    sweep->kept = carve(&head, n_draws ? kept_bytes : 0);
     carver->at = max_size(max_size(attention.at, begin + one_embedding), max_size(ffn.at, head.at));
     sweep->shared_bytes = carver->at - begin;
+    sweep->bytes.n_kept = n_draws ? (uint32_t)min_size((carver->at - kept_at) / kept_bytes, n) : 0;
 }
 
 static void lay_out_scratch(struct sweep *sweep, struct carver *carver, struct scratch *scratch)
@@ -155,17 +170,21 @@ static void lay_out_scratch(struct sweep *sweep, struct carver *carver, struct s
         carve(carver, SWEEP_ROW_CHUNK * max_size(columns, ffn_columns) * sizeof(float));
     scratch->attention = carve(carver, attention_scratch_floats(shape) * sizeof(float));
     scratch->path = carve(carver, shape->max_positions * sizeof(uint32_t));
-    scratch->top = carve(carver, (uint64_t)shape->max_rows * shape->readout.n_top * sizeof(float));
-    scratch->top_ids =
-        carve(carver, (uint64_t)shape->max_rows * shape->readout.n_top * sizeof(int32_t));
-    scratch->n_top = carve(carver, shape->readout.n_top ? shape->max_rows * sizeof(uint32_t) : 0);
+    uint64_t n_readings = max_readings(shape), n_top = shape->readout.n_top;
+    scratch->top = carve(carver, n_readings * n_top * sizeof(float));
+    scratch->top_ids = carve(carver, n_readings * n_top * sizeof(int32_t));
+    scratch->n_top = carve(carver, n_top ? n_readings * sizeof(uint32_t) : 0);
+    bool draws = shape->readout.draws;
+    scratch->biased = carve(carver, draws ? sweep->bytes.piece * sizeof(float) : 0);
+    scratch->drawing = carve(carver, draws ? n_readings * sizeof(struct candidate) : 0);
 }
 
-static uint64_t rows_bytes(const struct sweep_shape *shape)
+static uint64_t rows_bytes(const struct sweep_shape *shape, uint32_t *n_kept)
 {
     struct sweep sweep = {.shape = *shape, .bytes = pieces_of(shape)};
     struct carver carver = {NULL, 0};
     lay_out_rows(&sweep, &carver);
+    *n_kept = sweep.bytes.n_kept;
     return carver.at + (uint64_t)shape->max_rows * batch_bytes_per_row();
 }
 
@@ -174,12 +193,12 @@ int sweep_measure(const struct sweep_shape *shape, struct sweep_bytes *bytes, st
     *bytes = pieces_of(shape);
     struct sweep_shape many = *shape;
     many.max_rows = 1 << 16; /* so many that rounding does not show */
-    uint64_t per_row = div_up(rows_bytes(&many), many.max_rows);
+    uint64_t per_row = div_up(rows_bytes(&many, &bytes->n_kept), many.max_rows);
     if (per_row > UINT32_MAX)
         return fail(err, ERROR_LIMIT, "a row of this model would take %llu bytes",
                     (unsigned long long)per_row);
     bytes->per_row = (uint32_t)per_row;
-    bytes->rows = rows_bytes(shape);
+    bytes->rows = rows_bytes(shape, &bytes->n_kept);
 
     struct sweep sweep = {.shape = *shape, .bytes = *bytes};
     struct carver carver = {NULL, 0};

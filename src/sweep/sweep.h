@@ -23,6 +23,7 @@ struct readout {
     uint32_t n_wanted;
     bool next;      /* log-probability of each row's token after its parent */
     uint32_t n_top; /* best ids */
+    bool draws;     /* sequences may have one */
 };
 
 /* Everything that decides how much memory a sweep takes. */
@@ -41,6 +42,7 @@ struct sweep_bytes {
     uint64_t rows;             /* all of max_rows */
     uint64_t scratch;          /* all threads */
     uint32_t piece, ffn_piece; /* outputs of one work item: where slices may be cut */
+    uint32_t n_kept;           /* draws of a batch whose logits can be kept */
 };
 
 /* Pure arithmetic: what sweep_init will take. Fails when a dimension is beyond what sizes can hold.
@@ -74,9 +76,11 @@ struct scratch {
     float *products;  /* [SWEEP_ROW_CHUNK, outputs of an item] */
     float *attention; /* see attention.c */
     uint32_t *path;   /* [max_positions] */
-    float *top;       /* logits of the best ids, [max_rows, n_top] */
+    float *top;       /* logits of the best ids, [max_readings, n_top] */
     int32_t *top_ids;
-    uint32_t *n_top; /* [max_rows] how many are filled */
+    uint32_t *n_top;           /* [max_readings] how many are filled */
+    float *biased;             /* [piece] */
+    struct candidate *drawing; /* [max_readings] by draw: the best so far */
 
     uint64_t unpack_ns, products_ns; /* of this worker, all sweeps so far */
 };
@@ -104,17 +108,23 @@ struct sweep {
     const struct batch *batch;
     const struct row_list *active; /* rows of the current step, compacted */
 
-    /* Read-out: lies over q, k, v once the last layer is done (see head.c). */
-    float *block_max, *block_sum; /* [n_readouts, n_blocks] */
-    float *wanted;                /* [max_rows, n_wanted]: logits, at the end log-probabilities */
-    float *next;                  /* [max_rows] of a row's token after its parent */
+    /* Read-out (see head.c). A reading is a row that is read out or, behind these, a draw:
+     * max_readings = max_rows, one more with draws. Blocks and kept logits lie over q, k, v once
+     * the last layer is done. */
+    float *block_max, *block_sum; /* [n_readings, n_blocks] */
+    float *kept;                  /* [n_kept, n_vocab]: all logits of draws that need them */
+    float *wanted; /* [max_readings, n_wanted]: logits, at the end log-probabilities */
+    float *next;   /* [max_rows] of a row's token after its parent */
     struct wish {
         int32_t token;
         uint32_t readout, row;
     } * wishes; /* [n_rows] ascending by token */
     uint32_t n_wishes;
-    float *top; /* [max_rows, n_top] */
+    float *top; /* [max_readings, n_top] */
     int32_t *top_ids;
+    struct head_draw *draws; /* [n_draws] by read-out */
+    struct candidate *drawn; /* [max_readings] by draw */
+    float *drawn_logprob;    /* [max_readings] by draw */
 
     struct scratch *scratch;          /* [n_threads] */
     uint32_t *order;                  /* [max_rows] rows by token */

@@ -32,14 +32,38 @@ static struct trawl_model *open_tiny(const struct tiny_model *tiny)
     return model;
 }
 
+/* Of every kind: greedy, biased, hot, among some of the tokens only; none. */
+static struct trawl_draw draws[N_SEQUENCES];
+static int32_t bias_ids[N_SEQUENCES][3];
+static float biases[N_SEQUENCES][3];
+
+static const struct trawl_draw *make_draw(uint32_t s, struct rng *rng)
+{
+    static const double temperatures[] = {0.0, 0.7, 1.0, 2.5}, shares[] = {1.0, 0.9, 0.3, 0.0};
+    if (rng_below(rng, 3) == 0)
+        return NULL;
+    for (int i = 0; i < 3; i++) {
+        bias_ids[s][i] = 100 * i + (int)rng_below(rng, 100);
+        biases[s][i] = (float)rng_between(rng, 0, 20) - 10.0f;
+    }
+    draws[s] = (struct trawl_draw){.bias_ids = bias_ids[s],
+                                   .biases = biases[s],
+                                   .n_biases = (uint32_t)rng_below(rng, 4),
+                                   .temperature = temperatures[rng_below(rng, 4)],
+                                   .top_p = shares[rng_below(rng, 4)],
+                                   .seed = rng_u64(rng)};
+    return &draws[s];
+}
+
 /* Random sequences, most of which begin as an earlier one does. */
 static void fill(struct run_ids *run, const struct trawl_model *model, struct rng *rng)
 {
-    *run = (struct run_ids){.model = model,
-                            .max_tokens = MAX_TOKENS,
-                            .n = N_SEQUENCES,
-                            .readout = {.wanted = wanted, .n_wanted = 4, .next = true, .n_top = 3},
-                            .options = {.memory_bytes = BUDGET, .n_threads = 2}};
+    *run = (struct run_ids){
+        .model = model,
+        .max_tokens = MAX_TOKENS,
+        .n = N_SEQUENCES,
+        .readout = {.wanted = wanted, .n_wanted = 4, .next = true, .n_top = 3, .draws = true},
+        .options = {.memory_bytes = BUDGET, .n_threads = 2}};
     for (uint32_t s = 0; s < run->n; s++) {
         run->n_ids[s] = (uint32_t)rng_between(rng, 1, MAX_TOKENS);
         for (uint32_t i = 0; i < run->n_ids[s]; i++)
@@ -53,6 +77,7 @@ static void fill(struct run_ids *run, const struct trawl_model *model, struct rn
         run->ids[s] = words[s];
         run->first_readout[s] =
             rng_below(rng, 2) ? run->n_ids[s] - 1 : (uint32_t)rng_below(rng, run->n_ids[s]);
+        run->draws[s] = make_draw(s, rng);
     }
 }
 

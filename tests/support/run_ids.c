@@ -28,7 +28,8 @@ static int next(void *context, struct trawl_sequence *sequence, struct error *er
         return fail(err, ERROR_IO, "the source failed");
     uint32_t s = at(run, run->n_given++);
     run->n_waiting++;
-    *sequence = (struct trawl_sequence){s, run->ids[s], run->n_ids[s], run->first_readout[s]};
+    *sequence = (struct trawl_sequence){s, run->ids[s], run->n_ids[s], run->first_readout[s],
+                                        run->draws[s]};
     return 1;
 }
 
@@ -40,6 +41,8 @@ static int keep(void *context, const struct trawl_result *result, struct error *
         at(run, run->n_answered) != s || n != run->n_ids[s] - run->first_readout[s];
     run->n_answered++;
     run->n_waiting--;
+    run->drawn[s] = result->drawn;
+    run->drawn_logprob[s] = result->drawn_logprob;
     struct bytes *to = &run->results[s];
     size_t n_top = (size_t)n * run->readout.n_top;
     if (bytes_append(to, &n, sizeof n, err) < 0 ||
@@ -103,7 +106,8 @@ bool run_ids_equal(const struct run_ids *a, const struct run_ids *b)
     if (a->n != b->n || a->n_answered != b->n_answered)
         return false;
     for (uint32_t s = 0; s < a->n; s++)
-        if (a->results[s].n_bytes != b->results[s].n_bytes ||
+        if (a->results[s].n_bytes != b->results[s].n_bytes || a->drawn[s] != b->drawn[s] ||
+            memcmp(&a->drawn_logprob[s], &b->drawn_logprob[s], sizeof *a->drawn_logprob) != 0 ||
             (a->results[s].n_bytes &&
              memcmp(a->results[s].data, b->results[s].data, a->results[s].n_bytes) != 0))
             return false;

@@ -15,6 +15,7 @@ struct run_ids {
     uint32_t max_tokens;
     const int32_t *ids[RUN_IDS_MOST];
     uint32_t n_ids[RUN_IDS_MOST], first_readout[RUN_IDS_MOST];
+    const struct trawl_draw *draws[RUN_IDS_MOST]; /* NULL: none */
     uint32_t n;
     uint32_t order[RUN_IDS_MOST]; /* the i-th given is sequence order[i]; all zero: as they are */
     uint32_t most_in_batch;       /* the source pauses after so many; 0: never */
@@ -26,6 +27,8 @@ struct run_ids {
 
     /* Set by run_ids. */
     struct bytes results[RUN_IDS_MOST]; /* of each sequence: read-outs, then all arrays */
+    int32_t drawn[RUN_IDS_MOST];
+    float drawn_logprob[RUN_IDS_MOST];
     uint32_t n_given, n_answered, n_waiting;
     bool out_of_order;
     uint32_t n_pauses;
