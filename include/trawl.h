@@ -46,6 +46,7 @@ struct trawl_model_info {
     const char *template_name;              /* recognised chat template, NULL when it is not */
     const char *tokenizer;                  /* "llama" or "gpt2" */
     const char *pre_tokenizer;              /* NULL when it has none */
+    int32_t eos;                            /* end-of-sequence token, -1: none */
     uint32_t gguf_version, n_files, n_layers, n_embd, n_ff, n_heads, n_kv_heads, head_dim, n_vocab,
         n_context, sliding_window;
     bool tied_head;
@@ -82,6 +83,31 @@ int trawl_detokenize(const struct trawl_model *model, const int32_t *ids, size_t
  */
 int trawl_token_text(const struct trawl_model *model, int32_t id, struct bytes *out,
                      struct error *err) MUST_CHECK;
+/* Whether it stands for no text, as begin and end tokens do. */
+bool trawl_token_is_control(const struct trawl_model *model, int32_t id);
+
+/* -- Conversations as a model was trained on them -- */
+
+enum trawl_role { TRAWL_SYSTEM, TRAWL_USER, TRAWL_ASSISTANT };
+
+struct trawl_message {
+    enum trawl_role role;
+    const char *text; /* any bytes; only text, whatever it looks like */
+    size_t n_bytes;
+};
+
+struct trawl_chat;
+
+/* [template_name] NULL: recognised from the model. One thread at a time; the model outlives it. */
+struct trawl_chat *trawl_chat_open(const struct trawl_model *model, const char *template_name,
+                                   struct error *err) MUST_CHECK;
+void trawl_chat_close(struct trawl_chat *chat); /* NULL is legal */
+/* The conversation and what begins an answer to it, in place of what [out] held. At most one system
+ * message, first; then user and assistant in turn: ERROR_USAGE. */
+int trawl_chat_tokens(struct trawl_chat *chat, const struct trawl_message *messages,
+                      size_t n_messages, struct trawl_tokens *out, struct error *err) MUST_CHECK;
+/* The token that ends an answer beside end-of-sequence, -1: none. */
+int32_t trawl_chat_end(const struct trawl_chat *chat);
 
 /* ---- Runs ---- */
 

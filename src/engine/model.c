@@ -130,6 +130,7 @@ int trawl_model_info(const struct trawl_model *model, struct trawl_model_info *i
     info->pre_tokenizer = tokenizer_pre(model->tokenizer);
     if (info->pre_tokenizer && !*info->pre_tokenizer)
         info->pre_tokenizer = NULL;
+    info->eos = tokenizer_role(model->tokenizer, TOKEN_EOS);
     info->gguf_version = gguf_version(model->gguf);
     info->n_files = (uint32_t)gguf_n_files(model->gguf);
     info->n_layers = h->n_layers;

@@ -36,12 +36,8 @@ int prompt_maker_open(struct prompt_maker *maker, const struct trawl_model *mode
     }
     if (maker->say_kind && !options->system_text)
         maker->system_text = mixed_system;
-    if (model_template(model, options->template_name, &maker->template, err) < 0)
+    if (chat_init(&maker->chat, model, options->template_name, err) < 0)
         return -1;
-    maker->bos = !options->template_name && model_template_writes_bos(model);
-    const char *eos = tokenizer_token_text(
-        model->tokenizer, tokenizer_role(model->tokenizer, TOKEN_EOS), &maker->rendered.n_eos);
-    maker->rendered.eos = maker->rendered.n_eos > 0 ? eos : NULL;
 
     /* What every prompt adds to its document: the longest question decides. */
     size_t added = 0;
@@ -51,7 +47,7 @@ int prompt_maker_open(struct prompt_maker *maker, const struct trawl_model *mode
         token_list_clear(&prompt);
         rc = prompt_maker_render(maker, 0, (uint32_t)q, err);
         if (rc == 0)
-            rc = prompt_tokenize(model->tokenizer, &maker->rendered, true, &prompt, err);
+            rc = prompt_tokenize(model->tokenizer, &maker->chat.rendered, true, &prompt, err);
         added = max_size(added, prompt.n_tokens);
     }
     token_list_deinit(&prompt);
@@ -84,7 +80,7 @@ void prompt_maker_close(struct prompt_maker *maker)
     free(maker->windows);
     token_list_deinit(&maker->tokens);
     bytes_deinit(&maker->message);
-    rendered_deinit(&maker->rendered);
+    chat_deinit(&maker->chat);
 }
 
 static int add_window(struct prompt_maker *maker, size_t from, size_t to, struct error *err)
@@ -189,12 +185,7 @@ static int render(struct prompt_maker *maker, const char *reply, struct error *e
         {MESSAGE_USER, maker->message.data, maker->message.n_bytes},
         {MESSAGE_ASSISTANT, reply, reply ? strlen(reply) : 0},
     };
-    rendered_clear(&maker->rendered);
-    if (template_render(maker->template, messages, reply ? 3 : 2, !reply, &maker->rendered, err) <
-        0)
-        return -1;
-    maker->rendered.bos |= maker->bos;
-    return 0;
+    return chat_render(&maker->chat, messages, reply ? 3 : 2, !reply, err);
 }
 
 int prompt_maker_render(struct prompt_maker *maker, uint32_t window, uint32_t question,
@@ -222,7 +213,7 @@ int prompt_maker_tokens(struct prompt_maker *maker, uint32_t window, uint32_t qu
     size_t before = out->n_tokens;
     for (;;) {
         if (prompt_maker_render(maker, window, question, err) < 0 ||
-            prompt_tokenize(maker->model->tokenizer, &maker->rendered, true, out, err) < 0)
+            prompt_tokenize(maker->model->tokenizer, &maker->chat.rendered, true, out, err) < 0)
             return -1;
         size_t n_tokens = out->n_tokens - before;
         if (n_tokens <= maker->max_tokens)
@@ -235,34 +226,11 @@ int prompt_maker_tokens(struct prompt_maker *maker, uint32_t window, uint32_t qu
     }
 }
 
-/* The special token that the template puts behind a reply; what lies between is white space. */
-static int32_t turn_end(const struct prompt_maker *maker, const char *reply)
-{
-    const struct tokenizer *tokenizer = maker->model->tokenizer;
-    const struct rendered *rendered = &maker->rendered;
-    size_t n = rendered->text.n_bytes, n_reply = strlen(reply);
-    const char *text = rendered->text.data;
-    for (size_t i = rendered->n_spans; i-- > 0;) {
-        const struct span *span = &rendered->spans[i];
-        struct special special;
-        if (span->kind != SPAN_DATA || span->to - span->from < n_reply ||
-            memcmp(text + span->to - n_reply, reply, n_reply) != 0)
-            continue;
-        if (!tokenizer_find_special(tokenizer, text, n, span->to, &special))
-            return TOKEN_NONE;
-        for (size_t at = span->to; at < special.from; at++)
-            if (!isspace((unsigned char)text[at]))
-                return TOKEN_NONE;
-        return special.id;
-    }
-    return TOKEN_NONE;
-}
-
 /* Whether the template puts a space before a reply that its own beginning of one does not end in:
  * "[/INST]" is followed by " yes". */
 static bool reply_takes_space(const struct prompt_maker *maker, const char *reply)
 {
-    const struct rendered *rendered = &maker->rendered;
+    const struct rendered *rendered = &maker->chat.rendered;
     const char *text = rendered->text.data;
     for (size_t i = rendered->n_spans; i-- > 1;) {
         const struct span *span = &rendered->spans[i];
@@ -288,7 +256,7 @@ int prompt_maker_reply(struct prompt_maker *maker, const char *text, struct toke
         return -1;
 
     *ends = (struct turn_ends){.n_ids = 0};
-    const int32_t candidates[] = {turn_end(maker, text), tokenizer_role(tokenizer, TOKEN_EOS)};
+    const int32_t candidates[] = {maker->chat.end, tokenizer_role(tokenizer, TOKEN_EOS)};
     for (int i = 0; i < 2; i++)
         if (candidates[i] != TOKEN_NONE && !(i == 1 && candidates[0] == candidates[1]))
             ends->ids[ends->n_ids++] = candidates[i];
@@ -296,16 +264,16 @@ int prompt_maker_reply(struct prompt_maker *maker, const char *text, struct toke
 
     rc = render(maker, NULL, err);
     if (rc == 0)
-        rc = prompt_tokenize(tokenizer, &maker->rendered, true, &prompt, err);
-    size_t n_text = maker->rendered.text.n_bytes;
-    if (n_text > 0 && isspace((unsigned char)maker->rendered.text.data[n_text - 1]))
+        rc = prompt_tokenize(tokenizer, &maker->chat.rendered, true, &prompt, err);
+    size_t n_text = maker->chat.rendered.text.n_bytes;
+    if (n_text > 0 && isspace((unsigned char)maker->chat.rendered.text.data[n_text - 1]))
         space = false;
     if (rc == 0 && space)
-        rc = rendered_append(&maker->rendered, SPAN_DATA, " ", 1, err);
+        rc = rendered_append(&maker->chat.rendered, SPAN_DATA, " ", 1, err);
     if (rc == 0)
-        rc = rendered_append(&maker->rendered, SPAN_DATA, text, strlen(text), err);
+        rc = rendered_append(&maker->chat.rendered, SPAN_DATA, text, strlen(text), err);
     if (rc == 0)
-        rc = prompt_tokenize(tokenizer, &maker->rendered, true, &both, err);
+        rc = prompt_tokenize(tokenizer, &maker->chat.rendered, true, &both, err);
     /* Where the first token would swallow the prompt's end, the reply is taken by itself: the
      * model goes on behind the prompt as it is. */
     if (rc == 0 && (both.n_tokens <= prompt.n_tokens ||

@@ -5,13 +5,12 @@
  * between; a question that wants other answers than yes and no says which behind it. A document of
  * more tokens than the window is cut at token borders into windows that overlap by an eighth. */
 
-#include "engine/model.h"
+#include "engine/chat.h"
 
 struct prompt_maker {
     const struct trawl_model *model;
     const struct trawl_ask_options *options;
-    const struct template *template;
-    bool bos;               /* the model's own template begins with BOS */
+    struct trawl_chat chat;
     uint32_t window_tokens; /* of a document sent at once */
     uint32_t max_tokens;    /* of any prompt */
 
@@ -29,7 +28,6 @@ struct prompt_maker {
     struct token_list tokens; /* of the document, to find the cuts */
 
     struct bytes message;
-    struct rendered rendered;
 };
 
 /* On failure the maker is still to be closed. */
@@ -41,7 +39,7 @@ void prompt_maker_close(struct prompt_maker *maker);
 int prompt_maker_document(struct prompt_maker *maker, const struct trawl_document *document,
                           struct error *err) MUST_CHECK;
 
-/* The prompt of one window and question, rendered into maker->rendered. */
+/* The prompt of one window and question, rendered into maker->chat. */
 int prompt_maker_render(struct prompt_maker *maker, uint32_t window, uint32_t question,
                         struct error *err) MUST_CHECK;
 

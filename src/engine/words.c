@@ -41,6 +41,11 @@ int trawl_token_text(const struct trawl_model *model, int32_t id, struct bytes *
     return bytes_append(out, text, n_bytes, err);
 }
 
+bool trawl_token_is_control(const struct trawl_model *model, int32_t id)
+{
+    return tokenizer_is_control(model->tokenizer, id);
+}
+
 const char *trawl_template_name(size_t i)
 {
     const struct template *template = template_at(i);
