@@ -77,3 +77,9 @@ const struct json *json_member(const struct json *json, const char *name)
                 found = member;
     return found;
 }
+
+bool json_is_text(const struct json *json, const char *text)
+{
+    return json && json->kind == JSON_STRING && json->n_bytes == strlen(text) &&
+           memcmp(json->text, text, json->n_bytes) == 0;
+}

@@ -25,4 +25,7 @@ const struct json *json_read(struct arena *arena, const char *text, size_t n_byt
 /* The last of that name in an object; NULL when there is none, or [json] is no object or NULL. */
 const struct json *json_member(const struct json *json, const char *name);
 
+/* Whether it is the string [text]. [json] may be NULL. */
+bool json_is_text(const struct json *json, const char *text);
+
 #endif

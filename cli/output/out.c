@@ -49,9 +49,8 @@ void out_number(struct out *out, double value)
         out_text(out, "null");
 }
 
-void out_json_text(struct out *out, const char *text, size_t n_bytes)
+void out_json_part(struct out *out, const char *text, size_t n_bytes)
 {
-    out_char(out, '"');
     for (size_t i = 0; i < n_bytes;) {
         unsigned char c = (unsigned char)text[i];
         size_t n = utf8_char_bytes(text + i, n_bytes - i);
@@ -67,6 +66,12 @@ void out_json_text(struct out *out, const char *text, size_t n_bytes)
             out_bytes(out, text + i, n);
         i += n ? n : 1;
     }
+}
+
+void out_json_text(struct out *out, const char *text, size_t n_bytes)
+{
+    out_char(out, '"');
+    out_json_part(out, text, n_bytes);
     out_char(out, '"');
 }
 

@@ -25,6 +25,8 @@ void out_number(struct out *out, double value);
 /* A JSON string; a byte XX that is not UTF-8 becomes \udcXX (PEP 383's surrogateescape), so that
  * nothing is lost. */
 void out_json_text(struct out *out, const char *text, size_t n_bytes);
+/* The same without its quotes, for a string of several parts. */
+void out_json_part(struct out *out, const char *text, size_t n_bytes);
 /* A JSON string, or {"bytes": base64} for what is not UTF-8. */
 void out_json_value(struct out *out, const char *text, size_t n_bytes);
 

@@ -26,6 +26,12 @@ void *arena_alloc(struct arena *arena, uint64_t n_bytes, size_t align, const cha
     if (!arena->chunks || left < needed) {
         const size_t usual_bytes = CHUNK_BYTES - sizeof(struct arena_chunk);
         size_t data_bytes = max_size((size_t)round_up(needed, ALIGN_BYTES), usual_bytes);
+        if (arena->most_bytes &&
+            arena->n_bytes + sizeof(struct arena_chunk) + data_bytes > arena->most_bytes) {
+            fail(err, ERROR_LIMIT, "more than %llu bytes are wanted for %s",
+                 (unsigned long long)arena->most_bytes, what);
+            return NULL;
+        }
         struct arena_chunk *chunk = malloc(sizeof *chunk + data_bytes);
         if (!chunk) {
             fail_memory(err, n_bytes, what);
@@ -55,5 +61,5 @@ void arena_deinit(struct arena *arena)
         free(chunk);
         chunk = next;
     }
-    *arena = (struct arena){0};
+    *arena = (struct arena){.most_bytes = arena->most_bytes};
 }

@@ -14,6 +14,7 @@ struct arena {
     struct arena_chunk *chunks; /* newest first */
     size_t n_left;              /* bytes free at the end of the newest chunk */
     uint64_t n_bytes;           /* heap held */
+    uint64_t most_bytes;        /* of n_bytes: more is ERROR_LIMIT; 0: no bound */
 };
 
 /* Uninitialised memory aligned to [align] bytes (a power of two up to 16), never NULL on success
