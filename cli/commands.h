@@ -7,6 +7,7 @@
 
 int cmd_grep(const struct arguments *arguments);
 int cmd_ask(const struct arguments *arguments);
+int cmd_batch(const struct arguments *arguments);
 int cmd_jobs(const struct arguments *arguments);
 int cmd_read(const struct arguments *arguments);
 int cmd_tokenize(const struct arguments *arguments);

@@ -9,6 +9,7 @@
 
 #define GREP     (1u << COMMAND_GREP)
 #define ASK      (1u << COMMAND_ASK)
+#define BATCH    (1u << COMMAND_BATCH)
 #define JOBS     (1u << COMMAND_JOBS)
 #define READ     (1u << COMMAND_READ)
 #define TOKENIZE (1u << COMMAND_TOKENIZE)
@@ -17,8 +18,8 @@
 #define EVAL     (1u << COMMAND_EVAL)
 #define HELP     (1u << COMMAND_HELP)
 #define SWEEPS   (GREP | ASK)
-#define ENGINE   (GREP | ASK | INSPECT | SCORE)
-#define MODELS   (GREP | ASK | TOKENIZE | INSPECT | SCORE)
+#define ENGINE   (GREP | ASK | BATCH | INSPECT | SCORE)
+#define MODELS   (GREP | ASK | BATCH | TOKENIZE | INSPECT | SCORE)
 #define RECORDS  (READ | ASK)
 #define ALL      ((1u << N_COMMANDS) - 1)
 
@@ -58,6 +59,19 @@ const struct command_row COMMANDS[N_COMMANDS] = {
          "Exit status: 0 all documents are in the table, 2 an error, or some could not be read, "
          "124 stopped by --stop-after.",
          cmd_ask},
+    [COMMAND_BATCH] =
+        {"batch", "", "serve a file of requests in the format of OpenAI's Batch API",
+         "Reads requests for /v1/chat/completions and /v1/completions, a line each, and writes "
+         "the responses in input order; lines that cannot be served go to an error file with the "
+         "API's codes. Answers are one token with its log-probabilities (max_tokens 1), which is "
+         "what classifying and scoring needs; every request shares the reading of the weights "
+         "with all others, and its beginning with those that begin alike.\n"
+         "With -o or --job the run is recorded: killed at any point, the same command goes on "
+         "where it was, computes nothing twice, and writes the same bytes.\n"
+         "  trawl batch -m model.gguf -i requests.jsonl -o responses.jsonl\n"
+         "Exit status: 0 requests were served (the summary says how many were not), 1 none was, 2 "
+         "an error of the run.",
+         cmd_batch},
     [COMMAND_JOBS] =
         {"jobs", "list [DIR] | show JOB | export JOB | merge JOB FROM... | rm JOB...",
          "look into, export, join and remove what runs have recorded",
@@ -190,6 +204,8 @@ const struct option_row OPTIONS[] = {
     {OPTION_MAX_SIZE, RECORDS, GROUP_INPUT, 0, "max-size", "SIZE", NULL, NULL,
      "the largest document or row that is read into memory (default 32M); a larger one is an "
      "error"},
+    {OPTION_INPUT, BATCH, GROUP_INPUT, 'i', "input", "FILE", NULL, NULL,
+     "the requests, a JSON object a line (default and -: standard input)"},
     {OPTION_TEXT, GREP, GROUP_INPUT, 'a', NULL, NULL, NULL, NULL,
      "read files with NUL bytes as text; otherwise one with a NUL in its first 96 KiB is skipped "
      "and counted"},
@@ -209,13 +225,16 @@ const struct option_row OPTIONS[] = {
      "questions, their kinds and conditions, as TOML"},
     {OPTION_QUESTIONS, ASK, GROUP_ASK, 0, "questions", "FILE", NULL, NULL,
      "a yes/no question on each line; without FILE operands each is a prompt of its own"},
-    {OPTION_TEMPLATE, GREP | ASK, GROUP_ASK, 0, "template", "NAME", NULL, trawl_template_name,
-     "chat template, where the model's own is not recognised"},
+    {OPTION_TEMPLATE, GREP | ASK | BATCH, GROUP_ASK, 0, "template", "NAME", NULL,
+     trawl_template_name, "chat template, where the model's own is not recognised"},
     {OPTION_LAYOUT, GREP | ASK, GROUP_ASK, 0, "layout", "LAYOUT", "document-first question-first",
      NULL, "order of document and question in the prompt"},
     {OPTION_WINDOW, GREP | ASK | INSPECT, GROUP_ASK, 0, "window", "N", NULL, NULL,
      "most tokens of a document sent at once (default: the model's context or 4096, whichever is "
      "less)"},
+    {OPTION_WINDOW, BATCH, GROUP_ASK, 0, "window", "N", NULL, NULL,
+     "most tokens of a prompt; a longer one is an error of its line (default: the model's context "
+     "or 4096, whichever is less)"},
     {OPTION_LONG, GREP | ASK, GROUP_ASK, 0, "long", "HOW", "window head skip", NULL,
      "longer documents: window (cut into overlapping windows, the largest p_yes counts), head "
      "(only the beginning is read) or skip"},
@@ -227,7 +246,7 @@ const struct option_row OPTIONS[] = {
     {OPTION_SHARD, ASK, GROUP_ASK, 0, "shard", "I/N", NULL, NULL,
      "ask only the I-th of N parts of the documents, dealt out by their content: one part a "
      "machine"},
-    {OPTION_DRY_RUN, GREP | ASK, GROUP_ASK, 0, "dry-run", NULL, NULL, NULL,
+    {OPTION_DRY_RUN, GREP | ASK | BATCH, GROUP_ASK, 0, "dry-run", NULL, NULL, NULL,
      "read the input, say rows, sweeps, bytes, memory, how long it would take and what would make "
      "it faster, and run nothing"},
     {OPTION_SHOW_PROMPT, GREP | ASK, GROUP_ASK, 0, "show-prompt", NULL, NULL, NULL,
@@ -293,18 +312,24 @@ const struct option_row OPTIONS[] = {
      "report"},
     {OPTION_OUTPUT, JOBS, GROUP_OUTPUT, 'o', "output", "FILE", NULL, NULL,
      "where export writes; its extension is its format (default: standard output, JSON lines)"},
+    {OPTION_OUTPUT, BATCH, GROUP_OUTPUT, 'o', "output", "FILE", NULL, NULL,
+     "where the responses go (default: standard output). What FILE held before is replaced"},
+    {OPTION_ERRORS, BATCH, GROUP_OUTPUT, 0, "errors", "FILE", NULL, NULL,
+     "where lines go that were not served (default: OUT.errors.jsonl beside -o OUT.jsonl, without "
+     "-o standard error)"},
     {OPTION_FORMAT, ASK | JOBS, GROUP_OUTPUT, 0, "format", "FORMAT", NULL, table_format_name,
      "the table's format, whatever the name says"},
     {OPTION_FIELDS, ASK, GROUP_OUTPUT, 0, "fields", "NAME,...", NULL, NULL,
      "the input's columns to keep (default: those of the first document)"},
     {OPTION_UNORDERED, ASK, GROUP_OUTPUT, 0, "unordered", NULL, NULL, NULL,
      "rows as they are done, not in input order"},
-    {OPTION_JOB, ASK, GROUP_OUTPUT, 0, "job", "FILE", NULL, NULL,
+    {OPTION_JOB, ASK | BATCH, GROUP_OUTPUT, 0, "job", "FILE", NULL, NULL,
      "where the run is recorded, to go on after any end (default: the first output's name and "
      ".trawl)"},
-    {OPTION_CHECKPOINT, ASK, GROUP_OUTPUT, 0, "checkpoint", "MINUTES", NULL, NULL,
+    {OPTION_CHECKPOINT, ASK | BATCH, GROUP_OUTPUT, 0, "checkpoint", "MINUTES", NULL, NULL,
      "how often a sweep that takes long is written to the job (default 10)"},
-    {OPTION_NO_JOB, ASK, GROUP_OUTPUT, 0, "no-job", NULL, NULL, NULL, "do not record the run"},
+    {OPTION_NO_JOB, ASK | BATCH, GROUP_OUTPUT, 0, "no-job", NULL, NULL, NULL,
+     "do not record the run"},
     {OPTION_RETRY_ERRORS, ASK, GROUP_INPUT, 0, "retry-errors", NULL, NULL, NULL,
      "try again what an earlier run of the job could not read (fetches, filters, converters), "
      "though it has not changed"},
@@ -365,11 +390,11 @@ const struct option_row OPTIONS[] = {
      "instruction set to compute with (default: the best there is)"},
     {OPTION_EXACT, ENGINE, GROUP_RUN, 0, "exact", NULL, NULL, NULL,
      "compute in 32-bit floating point instead of 8-bit integers"},
-    {OPTION_STATS, GREP | ASK | SCORE, GROUP_RUN, 0, "stats", "FILE", NULL, NULL,
+    {OPTION_STATS, GREP | ASK | BATCH | SCORE, GROUP_RUN, 0, "stats", "FILE", NULL, NULL,
      "write what the run did to FILE as one JSON object (-: after the results)"},
-    {OPTION_PROGRESS, GREP | ASK | SCORE, GROUP_RUN, 0, "progress", NULL, NULL, NULL,
+    {OPTION_PROGRESS, GREP | ASK | BATCH | SCORE, GROUP_RUN, 0, "progress", NULL, NULL, NULL,
      "show progress and the summary even where standard error is not a terminal"},
-    {OPTION_NO_PROGRESS, GREP | ASK | SCORE, GROUP_RUN, 0, "no-progress", NULL, NULL, NULL,
+    {OPTION_NO_PROGRESS, GREP | ASK | BATCH | SCORE, GROUP_RUN, 0, "no-progress", NULL, NULL, NULL,
      "never show them"},
 
     {OPTION_NICE, SWEEPS, GROUP_POWER, 0, "nice", NULL, NULL, NULL,

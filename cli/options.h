@@ -12,6 +12,7 @@ struct arguments;
 enum command {
     COMMAND_GREP,
     COMMAND_ASK,
+    COMMAND_BATCH,
     COMMAND_JOBS,
     COMMAND_READ,
     COMMAND_TOKENIZE,
@@ -58,6 +59,7 @@ enum option_id {
     OPTION_RAW,
     OPTION_FROM,
     OPTION_TEXT_FIELD,
+    OPTION_INPUT,
     OPTION_ID_FIELD,
     OPTION_DOCUMENT,
     OPTION_QUERY,
@@ -124,6 +126,7 @@ enum option_id {
     OPTION_SVG,
     OPTION_FIT,
     OPTION_OUTPUT,
+    OPTION_ERRORS,
     OPTION_MEMORY,
     OPTION_ROWS,
     OPTION_THREADS,

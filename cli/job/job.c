@@ -312,6 +312,12 @@ int job_begin_run(struct job *job, const struct job_run *run, struct error *err)
     return job_commit(job, err);
 }
 
+int job_first_start(struct job *job, int64_t *seconds, struct error *err)
+{
+    return job_read_integer(job, "SELECT CAST(strftime('%s', min(started)) AS INTEGER) FROM runs",
+                        seconds, err);
+}
+
 int job_end_run(struct job *job, const struct job_result *result, struct error *err)
 {
     sqlite3_stmt *statement = NULL;

@@ -52,6 +52,9 @@ struct job_run {
  * other numerics. */
 int job_begin_run(struct job *job, const struct job_run *run, struct error *err) MUST_CHECK;
 
+/* When the first run began that was recorded, in seconds since 1970. */
+int job_first_start(struct job *job, int64_t *seconds, struct error *err) MUST_CHECK;
+
 struct job_result {
     const char *state; /* "done", "stopped", "failed" */
     uint64_t documents, answers, recalled;

@@ -29,6 +29,12 @@ int job_begin_run(struct job *job, const struct job_run *run, struct error *err)
     return fail_absent(err);
 }
 
+int job_first_start(struct job *job, int64_t *seconds, struct error *err)
+{
+    (void)job, (void)seconds;
+    return fail_absent(err);
+}
+
 int job_end_run(struct job *job, const struct job_result *result, struct error *err)
 {
     (void)job, (void)result;

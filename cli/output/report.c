@@ -53,9 +53,22 @@ static void print_sheet(const struct report *report, struct out *out)
     out_char(out, '\n');
 }
 
+static void print_requests(const struct report *report, struct out *out)
+{
+    out_format(out, "requests    %s: %s completed, %s failed\n",
+               COUNT(report->completed + report->failed), COUNT(report->completed),
+               COUNT(report->failed));
+    out_format(out, "prompts     %s run, %s remembered\n", COUNT(report->stats.sequences),
+               COUNT(report->stats.recalled));
+}
+
 static void print_documents(const struct report *report, struct out *out)
 {
     const struct trawl_stats *stats = &report->stats;
+    if (report->of_requests) {
+        print_requests(report, out);
+        return;
+    }
     if (!report->asked) {
         out_format(out, "sequences   %s\n", COUNT(stats->sequences));
         return;
@@ -128,6 +141,14 @@ void report_json(const struct report *report, struct out *out)
     out_key_count(out, "too_long", stats->too_long);
     if (report->sampled_from > 0)
         out_key_count(out, "sampled_from", report->sampled_from);
+    if (report->of_requests) {
+        out_format(out, ", \"requests\": {\"total\": %" PRIu64, report->completed + report->failed);
+        out_key_count(out, "completed", report->completed);
+        out_key_count(out, "failed", report->failed);
+        out_char(out, '}');
+        out_key_count(out, "recalled", stats->recalled);
+        out_key_count(out, "resumed_layers", stats->resumed_layers);
+    }
     if (report->n_questions > 0) {
         out_key_count(out, "questions", report->n_questions);
         out_key_count(out, "recalled", stats->recalled);
@@ -228,12 +249,16 @@ void report_dry_run(const struct report *report, struct out *out)
 {
     const struct trawl_stats *stats = &report->stats;
     const struct trawl_plan *plan = &stats->plan;
-    out_format(out, "documents   %s", COUNT(stats->documents));
-    if (report->sampled_from > 0)
-        out_format(out, " sampled from %s", COUNT(report->sampled_from));
-    out_format(out, ", %s blank, %s too long; files: %s binary, %s unreadable\n",
-               COUNT(stats->blank), COUNT(stats->too_long), COUNT(report->binary),
-               COUNT(report->unreadable));
+    if (report->of_requests) {
+        print_requests(report, out);
+    } else {
+        out_format(out, "documents   %s", COUNT(stats->documents));
+        if (report->sampled_from > 0)
+            out_format(out, " sampled from %s", COUNT(report->sampled_from));
+        out_format(out, ", %s blank, %s too long; files: %s binary, %s unreadable\n",
+                   COUNT(stats->blank), COUNT(stats->too_long), COUNT(report->binary),
+                   COUNT(report->unreadable));
+    }
     out_format(out, "tokens      %s in %s prompts, of which %s shared", COUNT(stats->prompt_tokens),
                COUNT(stats->sequences), COUNT(stats->shared_tokens));
     if (stats->recalled > 0)

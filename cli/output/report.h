@@ -8,8 +8,10 @@
 
 struct report {
     struct trawl_stats stats;
-    bool asked;            /* documents were asked; else sequences were scored */
-    uint64_t n_questions;  /* of a sheet; 0: documents match or do not */
+    bool asked;           /* documents were asked; else sequences were scored */
+    uint64_t n_questions; /* of a sheet; 0: documents match or do not */
+    bool of_requests;     /* requests were served, so many, and not */
+    uint64_t completed, failed;
     uint64_t selected;     /* documents that were printed or would have been */
     uint64_t binary;       /* files that were skipped because of NUL bytes */
     uint64_t unreadable;   /* files that were missing or failed */

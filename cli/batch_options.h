@@ -1,0 +1,25 @@
+#ifndef BATCH_OPTIONS_H
+#define BATCH_OPTIONS_H
+/* The options of `trawl batch`, read and checked against each other. */
+
+#include "arguments.h"
+#include "trawl.h"
+
+struct batch_options {
+    struct trawl_run_options run;
+    const char *input;  /* NULL: standard input */
+    const char *output; /* NULL: standard output */
+    char *errors;       /* owned; NULL: standard error */
+    char *job;          /* owned; NULL: the run is not recorded */
+    const char *model, *template_name, *stats_path;
+    uint32_t window_tokens; /* most tokens of a prompt; 0: the usual window */
+    uint64_t checkpoint_ns;
+    bool dry_run, show_progress;
+};
+
+/* [options] is to be deinited after a failure too. */
+int batch_options_read(struct batch_options *options, const struct arguments *arguments,
+                       struct error *err) MUST_CHECK;
+void batch_options_deinit(struct batch_options *options);
+
+#endif
