@@ -51,16 +51,6 @@ static void put_name(struct out *out, const char *text, size_t n_bytes)
     out_char(out, '"');
 }
 
-static size_t n_characters(const char *text, size_t n_bytes)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < n_bytes; n++) {
-        size_t one = utf8_char_bytes(text + i, n_bytes - i);
-        i += one ? one : 1;
-    }
-    return n;
-}
-
 static const char *data_of(const struct bytes *bytes)
 {
     return bytes->data ? bytes->data : "";
@@ -73,14 +63,15 @@ static int name_token(struct response_maker *maker, int32_t id, struct error *er
     return trawl_token_text(maker->model, id, &maker->token, err);
 }
 
-/* Appends what a reader sees of a token: nothing of a control token, and not the space that some
- * vocabularies put in front of a text. */
-static int append_visible(struct response_maker *maker, int32_t id, bool first, struct error *err)
+/* Appends to [out] what a reader sees of a token: nothing of a control token, and not the space
+ * that some vocabularies put in front of a text. */
+static int append_visible(const struct response_maker *maker, int32_t id, bool first,
+                          struct bytes *out, struct error *err)
 {
     if (trawl_token_is_control(maker->model, id))
         return 0;
-    return first ? trawl_detokenize(maker->model, &id, 1, &maker->text, err)
-                 : trawl_token_text(maker->model, id, &maker->text, err);
+    return first ? trawl_detokenize(maker->model, &id, 1, out, err)
+                 : trawl_token_text(maker->model, id, out, err);
 }
 
 static bool ends_answer(const struct response_maker *maker, int32_t id)
@@ -139,7 +130,7 @@ static int put_chat_choice(struct response_maker *maker, const struct request *r
 {
     struct token_reading drawn = reading_drawn(choice);
     bytes_clear(&maker->text);
-    if (append_visible(maker, drawn.id, false, err) < 0)
+    if (append_visible(maker, drawn.id, false, &maker->text, err) < 0)
         return -1;
     out_text(out, ", \"message\": {\"role\": \"assistant\", \"content\": ");
     put_text(out, data_of(&maker->text), maker->text.n_bytes);
@@ -163,26 +154,27 @@ static struct token_reading listed(const struct request *request,
     return echoed ? reading_echoed(request, choice, i) : reading_drawn(choice);
 }
 
-static int append_listed(struct response_maker *maker, const struct request *request,
-                         const struct token_reading *token, struct error *err)
-{
-    return append_visible(maker, token->id, request->parameters.echo && maker->text.n_bytes == 0,
-                          err);
-}
-
+/* In characters of the choice's text, which is in maker->text: of the one that a token begins in.
+ */
 static int put_offsets(struct response_maker *maker, const struct request *request,
                        const struct request_choice *choice, struct out *out, struct error *err)
 {
-    size_t n = 0;
-    bytes_clear(&maker->text);
+    const char *text = data_of(&maker->text);
+    size_t n_text = maker->text.n_bytes, begin = 0, byte = 0, character = 0;
     out_text(out, "], \"text_offset\": [");
     for (uint32_t i = 0; i < n_listed(request, choice); i++) {
-        struct token_reading token = listed(request, choice, i);
-        size_t before = maker->text.n_bytes;
-        out_format(out, "%s%zu", i ? ", " : "", n);
-        if (append_listed(maker, request, &token, err) < 0)
+        for (size_t n; byte < begin; byte += n, character++) {
+            n = utf8_char_bytes(text + byte, n_text - byte);
+            n = n ? n : 1;
+            if (byte + n > begin)
+                break;
+        }
+        out_format(out, "%s%zu", i ? ", " : "", character);
+        bytes_clear(&maker->token);
+        if (append_visible(maker, listed(request, choice, i).id,
+                           request->parameters.echo && begin == 0, &maker->token, err) < 0)
             return -1;
-        n += n_characters(data_of(&maker->text) + before, maker->text.n_bytes - before);
+        begin += maker->token.n_bytes;
     }
     out_char(out, ']');
     return 0;
@@ -266,8 +258,8 @@ static int put_text_choice(struct response_maker *maker, const struct request *r
 {
     bytes_clear(&maker->text);
     for (uint32_t i = 0; i < n_listed(request, choice); i++) {
-        struct token_reading token = listed(request, choice, i);
-        if (append_listed(maker, request, &token, err) < 0)
+        bool first = request->parameters.echo && maker->text.n_bytes == 0;
+        if (append_visible(maker, listed(request, choice, i).id, first, &maker->text, err) < 0)
             return -1;
     }
     out_text(out, ", \"text\": ");
