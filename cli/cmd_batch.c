@@ -46,6 +46,7 @@ int cmd_batch(const struct arguments *arguments)
         status = message_error(&err);
     } else {
         interrupt_catch();
+        interrupt_catch_progress();
         bool done = batch_run_all(&run, model, &err) == 0 && print_reports(&run, &err) == 0;
         progress_clear(&run.progress);
         if (done)

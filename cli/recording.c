@@ -165,7 +165,11 @@ bool recording_stops(struct recording *recording)
 int recording_suspend(struct recording *recording, const struct trawl_suspended *suspended,
                       struct error *err)
 {
-    bool stop = interrupt_signal();
+    bool stop = interrupt_signal() != 0;
+    if (stop && suspended->layer == 0) /* nothing of the sweep is there to be written down */
+        return fail(err, ERROR_CANCELLED, "stopped");
+    if (suspended->layer == 0)
+        return 0;
     if (!stop && clock_ns() - recording->saved_ns < recording->checkpoint_ns)
         return 0;
     if (sweep_file_save(recording->path, recording->plan_rows, suspended, err) < 0)

@@ -194,6 +194,8 @@ tools/install_packages.sh
 for tool in make cc pkg-config; do
     command -v $tool >/dev/null || { echo "there is no $tool, and it could not be installed"; exit 1; }
 done
+# The types of OpenAI's client, for tests/cli/batch_test.py, which says so where they are not to be had.
+[ -d build/openai/openai ] || python3 -m pip install -q --target build/openai openai >/dev/null 2>&1
 step layers tools/check_layers.sh
 step headers headers
 step gcc build_and_check release

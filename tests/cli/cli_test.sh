@@ -68,7 +68,7 @@ all=(--threshold 0 "--model=$MODEL" --memory 256M)
 ask=(grep "${all[@]}")
 
 # ---- Help, manual, completions ----
-commands='grep ask jobs read tokenize inspect score eval help completions version'
+commands='grep ask batch jobs read tokenize inspect score eval help completions version'
 for command in $commands; do
     ok "help of $command" run 0 "$command" --help
     ok "help $command" run 0 help "$command"
