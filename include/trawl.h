@@ -103,7 +103,8 @@ struct trawl_chat *trawl_chat_open(const struct trawl_model *model, const char *
                                    struct error *err) MUST_CHECK;
 void trawl_chat_close(struct trawl_chat *chat); /* NULL is legal */
 /* The conversation and what begins an answer to it, in place of what [out] held. At most one system
- * message, first; then user and assistant in turn: ERROR_USAGE. */
+ * message, first; then user and assistant, in turn where the template wants that: else ERROR_USAGE.
+ */
 int trawl_chat_tokens(struct trawl_chat *chat, const struct trawl_message *messages,
                       size_t n_messages, struct trawl_tokens *out, struct error *err) MUST_CHECK;
 /* The token that ends an answer beside end-of-sequence, -1: none. */

@@ -276,14 +276,17 @@ static size_t system_index(const struct template *template, const struct message
     return found;
 }
 
-static int check_order(const struct message *messages, size_t n_messages, struct error *err)
+static int check_order(const struct template *template, const struct message *messages,
+                       size_t n_messages, struct error *err)
 {
     for (size_t i = 0; i < n_messages; i++) {
         if (messages[i].role == MESSAGE_SYSTEM && i > 0) {
             return fail(err, ERROR_USAGE, "message %zu: a system message comes first", i + 1);
         }
-        if (i > 0 && messages[i].role == messages[i - 1].role) {
-            return fail(err, ERROR_USAGE, "message %zu: user and assistant take turns", i + 1);
+        if (i > 0 && messages[i].role == messages[i - 1].role && !template->repeats) {
+            return fail(err, ERROR_USAGE,
+                        "message %zu: user and assistant take turns in the template %s", i + 1,
+                        template->name);
         }
     }
     return 0;
@@ -294,7 +297,7 @@ int template_render(const struct template *template, const struct message *messa
                     struct error *err)
 {
     struct rendering r = {.template = template, .out = out, .err = err};
-    if (check_order(messages, n_messages, err) < 0) {
+    if (check_order(template, messages, n_messages, err) < 0) {
         return -1;
     }
     const struct message *system =

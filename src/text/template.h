@@ -78,7 +78,8 @@ const struct template *
 template_at(size_t i); /* all of them, in the order of the help; NULL after the last */
 
 /* Appends messages and generation prompt to [out]. Messages: at most one system message, first;
- * then user and assistant in turn. Families that have no system role put its text where their
+ * then user and assistant, in turn where the family's template wants that (or is not known to do
+ * without). Families that have no system role put its text where their
  * template does, or in front of the first user message. [generation_prompt] false: the conversation
  * only. Text of messages is trimmed of white space where the family's template does so. BOS is not
  * rendered (but for two families that write it in front of every turn): prompt_tokenize adds it. */

@@ -42,6 +42,7 @@ const struct template template_rows[] = {
 
     /* ChatML and its relatives. */
     {.name = "smollm3",
+     .repeats = true,
      .marks = {"<|im_start|>", "Reasoning Mode: ", "## Custom Instructions"},
      .system = {"<|im_start|>system\n## Metadata\n\nKnowledge Cutoff Date: June 2025\n"
                 "Reasoning Mode: /no_think\n\n## Custom Instructions\n\n",
@@ -68,10 +69,12 @@ const struct template template_rows[] = {
      .answer = CHATML_ANSWER NO_THOUGHT,
      .trim = TRIM_ALL},
     {.name = "qwen3",
+     .repeats = true,
      .marks = {"<|im_start|>", "enable_thinking", "<think>\\n\\n</think>\\n\\n"},
      CHATML,
      .answer = CHATML_ANSWER NO_THOUGHT},
-    {.name = "qwen3", /* that never thinks */
+    {.name = "qwen3",
+     .repeats = true, /* that never thinks */
      .marks = {"<|im_start|>", "assistant\\n<think>\\n\\n</think>\\n\\n' }}"},
      CHATML,
      .answer = CHATML_ANSWER NO_THOUGHT},
@@ -97,6 +100,7 @@ const struct template template_rows[] = {
      CHATML,
      .answer = CHATML_ANSWER NO_THOUGHT},
     {.name = "qwen2.5",
+     .repeats = true,
      .marks = {"<|im_start|>",
                "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."},
      CHATML,
@@ -109,11 +113,13 @@ const struct template template_rows[] = {
      .answer = CHATML_ANSWER,
      .default_system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"},
     {.name = "mimo",
+     .repeats = true,
      .marks = {"<|im_start|>", "You are MiMo, an AI assistant developed by Xiaomi."},
      CHATML,
      .answer = CHATML_ANSWER,
      .default_system = "You are MiMo, an AI assistant developed by Xiaomi."},
     {.name = "chatml",
+     .repeats = true,
      .marks = {"<|im_start|>", "<|im_end|>"},
      .never = {"<end_of_utterance>", "You are a function calling AI model", "assistant\\n<think>"},
      CHATML,
@@ -128,6 +134,7 @@ const struct template template_rows[] = {
 
     /* Llama and Mistral. */
     {.name = "llama3.1",
+     .repeats = true,
      .marks = {"<|start_header_id|>", "Cutting Knowledge Date: December 2023", "Today Date: "},
      .never = {">>>", "<function="},
      LLAMA3,
@@ -230,6 +237,7 @@ const struct template template_rows[] = {
 
     /* Families that write roles as <|user|>. */
     {.name = "glm4.6",
+     .repeats = true,
      .marks = {"[gMASK]<sop>", "/nothink", "<think></think>"},
      GLM,
      .user = {"<|user|>\n", "/nothink"},
@@ -249,6 +257,7 @@ const struct template template_rows[] = {
      .assistant = {"<|assistant|>", "<|end|>"},
      .answer = "<|assistant|>"},
     {.name = "phi3",
+     .repeats = true,
      .marks = {"<|assistant|>", "<|end|>"},
      .never = {"\\n<|end|>"},
      .system = {"<|system|>\n", "<|end|>\n"},
@@ -363,11 +372,13 @@ const struct template template_rows[] = {
      .assistant = {"ASSISTANT: ", EOS},
      .answer = "ASSISTANT:"},
     {.name = "granite-4.0",
+     .repeats = true,
      .marks = {"<|start_of_role|>", "g4_default_system_message"},
      GRANITE,
      .default_system = "You are a helpful assistant. Please ensure responses are professional, "
                        "accurate, and safe."},
     {.name = "granite",
+     .repeats = true,
      .marks = {"<|start_of_role|>", "<|end_of_role|>"},
      .never = {"<|start_of_role|>control"},
      GRANITE},

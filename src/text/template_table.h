@@ -46,6 +46,7 @@ struct template
     enum system_place system_place;
     unsigned trim; /* enum trim */
     bool bos;      /* the text begins with BOS, whatever the tokenizer says */
+    bool repeats;  /* several turns of one role may follow each other */
 };
 
 /* Ends with a row without a name. A name that comes again is another writing of the same text. */

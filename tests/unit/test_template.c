@@ -241,6 +241,78 @@ TEST(renders_as_the_models_templates_do)
     }
 }
 
+/* Several turns of one role; made likewise. Where the models' templates raise an exception, ours
+ * refuses. */
+TEST(renders_repeated_roles_as_the_models_templates_do)
+{
+    static const struct message messages[] = {
+        {MESSAGE_SYSTEM, "S", 1},    {MESSAGE_USER, "A", 1},      {MESSAGE_USER, "B", 1},
+        {MESSAGE_ASSISTANT, "C", 1}, {MESSAGE_ASSISTANT, "D", 1}, {MESSAGE_USER, "E", 1}};
+    static const struct {
+        const char *name, *text;
+    } EXPECTED[] = {
+        {"chatml",
+         "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nA<|im_end|>\n<|im_start|>user\nB<|im_"
+         "end|>\n<|im_start|>assistant\nC<|im_end|>\n<|im_start|>assistant\nD<|im_end|>\n<|im_"
+         "start|>user\nE<|im_end|>\n<|im_start|>assistant\n"},
+        {"qwen2.5",
+         "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nA<|im_end|>\n<|im_start|>user\nB<|im_"
+         "end|>\n<|im_start|>assistant\nC<|im_end|>\n<|im_start|>assistant\nD<|im_end|>\n<|im_"
+         "start|>user\nE<|im_end|>\n<|im_start|>assistant\n"},
+        {"qwen3",
+         "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nA<|im_end|>\n<|im_start|>user\nB<|im_"
+         "end|>\n<|im_start|>assistant\nC<|im_end|>\n<|im_start|>assistant\nD<|im_end|>\n<|im_"
+         "start|>user\nE<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"},
+        {"mimo", "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nA<|im_end|>\n<|im_start|>"
+                 "user\nB<|im_end|>\n<|im_start|>assistant\nC<|im_end|>\n<|im_start|>assistant\nD<|"
+                 "im_end|>\n<|im_start|>user\nE<|im_end|>\n<|im_start|>assistant\n"},
+        {"llama3.1", "<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: "
+                     "December 2023\nToday Date: 26 Jul "
+                     "2024\n\nS<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nA<|eot_id|><|"
+                     "start_header_id|>user<|end_header_id|>\n\nB<|eot_id|><|start_header_id|>"
+                     "assistant<|end_header_id|>\n\nC<|eot_id|><|start_header_id|>assistant<|end_"
+                     "header_id|>\n\nD<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nE<|eot_"
+                     "id|><|start_header_id|>assistant<|end_header_id|>\n\n"},
+        {"phi3", "<|system|>\nS<|end|>\n<|user|>\nA<|end|>\n<|user|>\nB<|end|>\n<|assistant|>\nC<|"
+                 "end|>\n<|assistant|>\nD<|end|>\n<|user|>\nE<|end|>\n<|assistant|>\n"},
+        {"granite", "<|start_of_role|>system<|end_of_role|>S<|end_of_text|>\n<|start_of_role|>user<"
+                    "|end_of_role|>A<|end_of_text|>\n<|start_of_role|>user<|end_of_role|>B<|end_of_"
+                    "text|>\n<|start_of_role|>assistant<|end_of_role|>C<|end_of_text|>\n<|start_of_"
+                    "role|>assistant<|end_of_role|>D<|end_of_text|>\n<|start_of_role|>user<|end_of_"
+                    "role|>E<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>"},
+        {"granite-4.0",
+         "<|start_of_role|>system<|end_of_role|>S<|end_of_text|>\n<|start_of_role|>user<|end_of_"
+         "role|>A<|end_of_text|>\n<|start_of_role|>user<|end_of_role|>B<|end_of_text|>\n<|start_of_"
+         "role|>assistant<|end_of_role|>C<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>"
+         "D<|end_of_text|>\n<|start_of_role|>user<|end_of_role|>E<|end_of_text|>\n<|start_of_role|>"
+         "assistant<|end_of_role|>"},
+        {"glm4.6", "[gMASK]<sop><|system|>\nS<|user|>\nA/nothink<|user|>\nB/"
+                   "nothink<|assistant|>\n<think></think>\nC<|assistant|>\n<think></"
+                   "think>\nD<|user|>\nE/nothink<|assistant|>\n<think></think>"},
+        {"smollm3", "<|im_start|>system\n## Metadata\n\nKnowledge Cutoff Date: June "
+                    "2025\nReasoning Mode: /no_think\n\n## Custom "
+                    "Instructions\n\nS\n\n<|im_end|>\n<|im_start|>user\nA<|im_end|>\n<|im_start|>"
+                    "user\nB<|im_end|>\n<|im_start|>assistant\n<think>\n\n</"
+                    "think>\nC<|im_end|>\n<|im_start|>assistant\n<think>\n\n</"
+                    "think>\nD<|im_end|>\n<|im_start|>user\nE<|im_end|>\n<|im_start|>assistant\n<"
+                    "think>\n\n</think>\n"},
+    };
+    static const char *const STRICT[] = {"gemma", "mistral-v7-tekken", "llama2", "zephyr"};
+    for (size_t i = 0; i < COUNT(EXPECTED); i++) {
+        check_case("%s", EXPECTED[i].name);
+        check_render(find(EXPECTED[i].name), messages, COUNT(messages), EXPECTED[i].text);
+    }
+    for (size_t i = 0; i < COUNT(STRICT); i++) {
+        struct error err = {0};
+        struct rendered rendered = {0};
+        check_case("%s", STRICT[i]);
+        CHECK_INT(
+            template_render(find(STRICT[i]), messages, COUNT(messages), true, &rendered, &err), -1);
+        CHECK_CONTAINS(err.text, "take turns");
+        rendered_deinit(&rendered);
+    }
+}
+
 TEST(recognises_small_templates)
 {
     static const struct {
@@ -374,7 +446,7 @@ TEST(refuses_messages_out_of_order)
     CHECK_INT(template_render(find("chatml"), bad, 2, true, &rendered, &err), -1);
     CHECK_INT(err.kind, ERROR_USAGE);
     bad[1].role = MESSAGE_USER;
-    CHECK_INT(template_render(find("chatml"), bad, 2, true, &rendered, &err), -1);
+    CHECK_INT(template_render(find("zephyr"), bad, 2, true, &rendered, &err), -1);
     rendered_deinit(&rendered);
 }
 
