@@ -4,21 +4,9 @@
 #include "interrupt.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-
-/* Parts of input_bytes (trawl.h): a line, whose buffer is up to twice as long; its values as a
- * tree; one request; what waits, beside the last one read. */
-#define LINE_SHARE  16
-#define JSON_SHARE  4
-#define ONE_SHARE   4
-#define QUEUE_SHARE 4
-
-/* Tokens by which a prompt's beginning is known (usage.prompt_tokens_details). */
-#define CACHED_TOKENS 16
 
 /* ---- Files ---- */
 
@@ -56,19 +44,6 @@ static void line_file_close(struct line_file *file)
     file->out.file = NULL;
 }
 
-static int open_input(struct batch_run *run, size_t most_bytes, struct error *err)
-{
-    const char *path = run->options->input;
-    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
-    if (fd < 0)
-        return fail_errno(err, ERROR_IO, errno, "%s", path ? path : "standard input");
-    struct intake *intake = intake_open_fd(fd, err);
-    if (!intake)
-        return -1;
-    lines_init(&run->lines, intake, '\n', most_bytes);
-    return 0;
-}
-
 /* ---- Lines that leave ---- */
 
 static int write_request(struct batch_run *run, const struct request *request, struct error *err)
@@ -88,7 +63,7 @@ static int write_refusal(struct batch_run *run, const struct request *request,
         return 0;
     progress_clear(&run->progress);
     response_refuse(request, refusal, &run->errors.out);
-    return line_file_check(&run->errors, out_check(&run->errors.out, err), err);
+    return line_file_flush(&run->errors, err);
 }
 
 static bool is_complete(const struct request *request)
@@ -119,117 +94,28 @@ static int write_ready(struct batch_run *run, struct error *err)
 
 /* ---- Lines that come ---- */
 
-/* How many tokens, in whole runs of CACHED_TOKENS, some earlier prompt of the file begins with
- * too. */
-static int count_cached(struct batch_run *run, const int32_t *ids, uint32_t n_ids,
-                        uint64_t *n_cached, struct error *err)
-{
-    struct sha256 path;
-    bool shared = true;
-    sha256_init(&path);
-    sha256_add(&path, "prompt", 6);
-    for (uint32_t i = 0; i + CACHED_TOKENS <= n_ids; i += CACHED_TOKENS) {
-        uint8_t hash[SHA256_BYTES];
-        sha256_add(&path, ids + i, CACHED_TOKENS * sizeof *ids);
-        struct sha256 so_far = path;
-        sha256_finish(&so_far, hash);
-        int is_new = seen_add(run->seen, hash, err);
-        if (is_new < 0)
-            return -1;
-        shared &= !is_new;
-        *n_cached += shared ? CACHED_TOKENS : 0;
-    }
-    return 0;
-}
-
-/* 1: no line before has this custom_id; 0: [refusal]; -1. */
-static int check_unique(struct batch_run *run, const struct request *request,
-                        struct refusal *refusal, struct error *err)
-{
-    uint8_t hash[SHA256_BYTES];
-    struct sha256 sha;
-    sha256_init(&sha);
-    sha256_add(&sha, "custom_id", 9);
-    sha256_add(&sha, request->custom_id, request->n_custom_id);
-    sha256_finish(&sha, hash);
-    int rc = seen_add(run->seen, hash, err);
-    if (rc == 0) {
-        refusal->of_line = true;
-        refuse(refusal, "duplicate_custom_id", "custom_id",
-               "an earlier line has the same custom_id");
-    }
-    return rc;
-}
-
-static int read_request(struct batch_run *run, const struct line *line, struct request *request,
-                        struct refusal *refusal, struct error *err)
-{
-    int rc = request_read(&run->reader, line->text, line->n_bytes, request, refusal, err);
-    int unique = rc >= 0 && request->custom_id ? check_unique(run, request, refusal, err) : 1;
-    if (rc < 0 || unique < 0)
-        return -1;
-    if (rc == 0 || unique == 0)
-        return 0;
-    for (uint32_t p = 0; p < request->n_prompts; p++) {
-        const struct request_prompt *prompt = &request->prompts[p];
-        if (count_cached(run, request->ids.ids + prompt->first, prompt->n_ids, &request->n_cached,
-                         err) < 0)
-            return -1;
-    }
-    return 1;
-}
-
-/* A line too long for its share of the memory: it is not read, and goes by its number. */
-static int refuse_long_line(struct batch_run *run, struct request *request, struct error *err)
-{
-    struct refusal refusal = {.of_line = true};
-    refuse(&refusal, "request_too_large", NULL,
-           "a line of more than %zu bytes: give more --memory, or cut it", run->lines.most_bytes);
-    *err = (struct error){0};
-    if (lines_skip(&run->lines, err) < 0)
-        return -1;
-    return write_refusal(run, request, &refusal, err);
-}
-
 /* The next request that can be served, into the queue. 1, 0 no more, -1. */
 static int next_request(struct batch_run *run, struct error *err)
 {
     for (;;) {
-        struct line line = {0};
-        struct refusal refusal = {0};
-        int status = lines_next(&run->lines, &line, err);
-        if (status == 0 || (status < 0 && err->kind != ERROR_LIMIT))
-            return status < 0
-                       ? fail_context(err, "%s",
-                                      run->options->input ? run->options->input : "standard input")
-                       : 0;
-        run->line++;
-        if (status == 1 && line_is_blank(line.text, line.n_bytes))
-            continue;
+        struct refusal refusal;
+        struct request *request = NULL;
+        int status = request_source_next(&run->source, &request, &refusal, err);
+        if (status <= 0)
+            return status;
         run->progress.n_read++;
-        struct request *request = calloc(1, sizeof *request);
-        if (!request)
-            return fail_memory(err, sizeof *request, "a request");
-        request->line = run->line;
-        int rc = status < 0 ? refuse_long_line(run, request, err)
-                            : read_request(run, &line, request, &refusal, err);
-        if (status == 1 && rc == 0)
-            rc = write_refusal(run, request, &refusal, err);
-        if (rc != 1) {
-            request_free(request);
-            if (rc < 0)
-                return -1;
-            if (run->errors.out.unflushed && line_file_flush(&run->errors, err) < 0)
-                return -1;
-            continue;
+        if (status == 1) {
+            *run->queue_end = request;
+            run->queue_end = &request->next;
+            run->queue_bytes += request_bytes(request);
+            run->giving = request;
+            run->choice = 0;
+            return 1;
         }
-        request->serial = run->serial++;
-        *run->queue_end = request;
-        run->queue_end = &request->next;
-        run->queue_bytes += request_bytes(request);
-        run->giving = request;
-        run->choice = 0;
-        return 1;
+        status = write_refusal(run, request, &refusal, err);
+        request_free(request);
+        if (status < 0)
+            return -1;
     }
 }
 
@@ -284,11 +170,8 @@ static int planned(void *context, const struct trawl_plan *plan, struct error *e
         return -1;
     memcpy(run->numerics, plan->numerics, sizeof run->numerics);
     run->maker.numerics = run->numerics;
-    run->reader.most_json_bytes = plan->input_bytes / JSON_SHARE;
-    run->reader.most_bytes = plan->input_bytes / ONE_SHARE;
-    run->most_queue_bytes = plan->input_bytes / QUEUE_SHARE;
-    run->seen = seen_open(err);
-    if (!run->seen || open_input(run, plan->input_bytes / LINE_SHARE, err) < 0)
+    run->most_queue_bytes = request_source_most_waiting(plan->input_bytes);
+    if (request_source_begin(&run->source, options->input, plan->input_bytes, err) < 0)
         return -1;
     if (!options->dry_run && (line_file_open(&run->output, options->output, stdout, err) < 0 ||
                               line_file_open(&run->errors, options->errors, stderr, err) < 0))
@@ -389,33 +272,6 @@ static int resume(void *context, struct trawl_suspended *suspended, struct error
 
 /* ---- The run ---- */
 
-#define USUAL_WINDOW_TOKENS 4096
-
-static int open_reader(struct batch_run *run, struct error *err)
-{
-    struct request_reader *reader = &run->reader;
-    uint32_t window = run->options->window_tokens;
-    reader->model = run->model;
-    if (trawl_model_info(run->model, &reader->info, err) < 0)
-        return -1;
-    uint32_t n_context = reader->info.n_context;
-    if (window > n_context)
-        return fail(err, ERROR_LIMIT, "--window %u is more than the model's context of %u tokens",
-                    window, n_context);
-    reader->max_tokens = window                            ? window
-                         : n_context < USUAL_WINDOW_TOKENS ? n_context
-                                                           : USUAL_WINDOW_TOKENS;
-    reader->chat = trawl_chat_open(run->model, run->options->template_name, &reader->no_chat);
-    if (!reader->chat && reader->no_chat.kind == ERROR_MEMORY) {
-        *err = reader->no_chat;
-        return -1;
-    }
-    run->maker.model = run->model;
-    run->maker.info = &reader->info;
-    run->maker.turn_end = reader->chat ? trawl_chat_end(reader->chat) : -1;
-    return 0;
-}
-
 static int run_engine(struct batch_run *run, uint32_t n_rows, struct error *err)
 {
     bool recorded = run->recording.job && !run->options->dry_run;
@@ -431,7 +287,7 @@ static int run_engine(struct batch_run *run, uint32_t n_rows, struct error *err)
                                             .resume = recorded ? resume : NULL};
     if (n_rows)
         options.n_rows = n_rows;
-    return trawl_run(run->model, &options, &readout, run->reader.max_tokens, &callbacks,
+    return trawl_run(run->model, &options, &readout, run->source.reader.max_tokens, &callbacks,
                      &run->report.stats, err);
 }
 
@@ -452,8 +308,12 @@ int batch_run_all(struct batch_run *run, const struct trawl_model *model, struct
     run->queue_end = &run->queue;
     run->progress.on = options->show_progress;
     run->recording.checkpoint_ns = options->checkpoint_ns;
-    if (open_reader(run, err) < 0)
+    if (request_source_open(&run->source, model, options->template_name, options->window_tokens,
+                            err) < 0)
         return -1;
+    run->maker.model = model;
+    run->maker.info = &run->source.reader.info;
+    run->maker.turn_end = run->source.reader.chat ? trawl_chat_end(run->source.reader.chat) : -1;
     uint32_t n_rows = options->run.n_rows ? 0 : recording_rows(&run->recording);
     int status = run_engine(run, n_rows, err);
     if (status < 0 && err->kind == ERROR_LIMIT && run->recording.plan_rows == 0 && n_rows) {
@@ -485,10 +345,8 @@ void batch_run_deinit(struct batch_run *run)
         request_free(run->queue);
         run->queue = next;
     }
-    lines_deinit(&run->lines);
-    trawl_chat_close(run->reader.chat);
+    request_source_close(&run->source);
     response_maker_deinit(&run->maker);
-    seen_close(run->seen);
     line_file_close(&run->output);
     line_file_close(&run->errors);
 }

@@ -5,13 +5,12 @@
  * served leave at once, to the error file. */
 
 #include "batch_options.h"
-#include "input/lines.h"
 #include "output/progress.h"
 #include "output/report.h"
 #include "recording.h"
 #include "requests/reading.h"
+#include "requests/request_source.h"
 #include "requests/response.h"
-#include "requests/seen.h"
 
 /* A file of lines being written. */
 struct line_file {
@@ -23,12 +22,10 @@ struct batch_run {
     const struct batch_options *options;
     const struct trawl_model *model;
     struct recording recording;
-    struct lines lines;
-    struct request_reader reader;
+    struct request_source source;
     struct response_maker maker;
     struct reading_keys keys;
     char numerics[sizeof((struct trawl_plan *)0)->numerics];
-    struct seen *seen; /* custom_ids and beginnings of prompts of this run's lines so far */
     struct line_file output, errors;
 
     /* Read and not yet written, oldest first. */
@@ -37,9 +34,8 @@ struct batch_run {
     uint32_t choice;
     size_t queue_bytes, most_queue_bytes;
     uint64_t n_running; /* choices that the engine has */
-    bool waiting;       /* the source does, for answers */
 
-    uint64_t line, serial, n_completed, n_failed, n_recalled;
+    uint64_t n_completed, n_failed, n_recalled;
     struct progress progress;
     struct report report;
     struct stats_file stats;
