@@ -111,7 +111,6 @@ int recording_begin(struct recording *recording, const struct trawl_model *model
     struct job_run described = {
         .output = path,
         .command = recording->command.data,
-        .sheet = run->sheet,
         .model = info.path,
         .template_name = run->template_name ? run->template_name : info.template_name,
         .numerics = plan->numerics,
@@ -166,10 +165,8 @@ int recording_suspend(struct recording *recording, const struct trawl_suspended 
                       struct error *err)
 {
     bool stop = interrupt_signal() != 0;
-    if (stop && suspended->layer == 0) /* nothing of the sweep is there to be written down */
-        return fail(err, ERROR_CANCELLED, "stopped");
-    if (suspended->layer == 0)
-        return 0;
+    if (suspended->layer == 0) /* nothing of the sweep is there to be written down */
+        return stop ? fail(err, ERROR_CANCELLED, "stopped") : 0;
     if (!stop && clock_ns() - recording->saved_ns < recording->checkpoint_ns)
         return 0;
     if (sweep_file_save(recording->path, recording->plan_rows, suspended, err) < 0)

@@ -41,7 +41,7 @@ void recording_close(struct recording *recording);
 
 struct recorded_run {
     const char *output; /* as given; NULL: standard output */
-    const char *sheet, *template_name;
+    const char *template_name;
 };
 /* Once it is planned. */
 int recording_begin(struct recording *recording, const struct trawl_model *model,

@@ -315,7 +315,7 @@ int job_begin_run(struct job *job, const struct job_run *run, struct error *err)
 int job_first_start(struct job *job, int64_t *seconds, struct error *err)
 {
     return job_read_integer(job, "SELECT CAST(strftime('%s', min(started)) AS INTEGER) FROM runs",
-                        seconds, err);
+                            seconds, err);
 }
 
 int job_end_run(struct job *job, const struct job_result *result, struct error *err)

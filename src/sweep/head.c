@@ -258,6 +258,7 @@ int head_finish(struct sweep *sweep, struct error *err)
 {
     const struct readout *readout = &sweep->shape.readout;
     const struct batch *batch = sweep->batch;
+    parallel_for(sweep->pool, batch->n_draws, draw_item, sweep);
     for (uint32_t index = 0; index < n_readings(batch); index++) {
         double log_total = log_sum(sweep, index);
         if (!isfinite(log_total))
@@ -274,11 +275,11 @@ int head_finish(struct sweep *sweep, struct error *err)
         }
         if (readout->n_top)
             merge_top(sweep, index, log_total);
+        uint32_t draw = index - batch->n_readouts;
+        if (index >= batch->n_readouts)
+            sweep->drawn_logprob[draw] = (float)((double)sweep->drawn[draw].logit - log_total);
     }
     for (uint32_t w = 0; w < sweep->n_wishes; w++)
         sweep->next[sweep->wishes[w].row] -= sweep->block_max[sweep->wishes[w].readout];
-    parallel_for(sweep->pool, batch->n_draws, draw_item, sweep);
-    for (uint32_t d = 0; d < batch->n_draws; d++)
-        sweep->drawn_logprob[d] = sweep->drawn[d].logit - sweep->block_max[batch->n_readouts + d];
     return 0;
 }

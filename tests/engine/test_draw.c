@@ -179,6 +179,8 @@ TEST(draws_are_those_of_the_naive_way)
                 CHECK_NEAR((double)run.drawn_logprob[s], sorted[i].logprob, 1e-3);
         if (draws[s].temperature == 0.0 || draws[s].top_p == 0.0)
             CHECK_INT(run.drawn[s], ids[0]);
+        if (run.drawn[s] == ids[0]) /* the same number, not nearly */
+            CHECK(run.drawn_logprob[s] == top[0]);
         n_not_best += run.drawn[s] != ids[0];
     }
     CHECK(n_not_best > 10); /* else nothing was drawn */
