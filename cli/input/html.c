@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #define LEAST_MAIN_BYTES 200 /* of a page whose rest is taken for decoration */
+#define MOST_LEAD_BYTES  500 /* from the headline to the main text: more is no lead */
 
 /* What must come between the text written so far and the next; the larger wins. */
 enum gap { GAP_NONE, GAP_SPACE, GAP_CELL, GAP_LINE, GAP_PARAGRAPH };
@@ -41,6 +42,10 @@ struct page {
     const char *address;
     struct bytes base; /* what addresses are relative to */
     bool in_title;
+    unsigned header_depth; /* of the open <header> around no main text; 0: none */
+    size_t header_start;
+    bool has_headline;
+    size_t headline; /* where the last <h1> begins */
     struct stretch main, article;
 };
 
@@ -122,14 +127,12 @@ static const char *attribute(const xmlChar **attributes, const char *name)
 }
 
 /* What surrounds the text of a page: menus, banners, what is at its foot and side. */
-static bool is_decoration(const struct page *page, const char *name, const xmlChar **attributes)
+static bool is_decoration(const char *name, const xmlChar **attributes)
 {
     static const char *const elements[] = {"nav", "footer", "aside", "button", "dialog", NULL};
     static const char *const roles[] = {"navigation", "banner",        "contentinfo",
                                         "search",     "complementary", NULL};
-    bool in_main = page->main.depth || page->article.depth;
-    return is_one_of(name, elements) || (strcmp(name, "header") == 0 && !in_main) ||
-           is_one_of(attribute(attributes, "role"), roles) ||
+    return is_one_of(name, elements) || is_one_of(attribute(attributes, "role"), roles) ||
            strcasecmp(attribute(attributes, "aria-hidden"), "true") == 0;
 }
 
@@ -180,12 +183,43 @@ static void read_fields(struct page *page, const char *name, const xmlChar **att
         add_link(page, address);
 }
 
+/* Headline, date and place often stand before the element that holds the rest: what lies between
+ * the headline and the first stretch belongs to it. */
 static void begin_stretch(struct page *page, struct stretch *stretch)
 {
     if (stretch->depth)
         return;
     stretch->depth = page->depth;
     stretch->start = page->text->n_bytes;
+    size_t n_bytes = page->has_headline ? stretch->start - page->headline : 0;
+    if (n_bytes == 0 || n_bytes > MOST_LEAD_BYTES || stretch->text.n_bytes > 0 || page->failed)
+        return;
+    const char *lead = page->text->data + page->headline;
+    size_t n_space = strspn(lead, "\n\t ");
+    if (n_bytes > n_space &&
+        bytes_append(&stretch->text, lead + n_space, n_bytes - n_space, page->err) < 0)
+        page->failed = true;
+}
+
+/* A <header> is a headline and what comes after it, where it has one; else the site's banner, which
+ * goes. */
+static void end_header(struct page *page)
+{
+    struct bytes *text = page->text;
+    bool has_headline = page->has_headline && page->headline >= page->header_start &&
+                        text->n_bytes - page->headline <= MOST_LEAD_BYTES;
+    size_t to = page->header_start, from = has_headline ? page->headline : text->n_bytes;
+    page->header_depth = 0;
+    if (from == to)
+        return;
+    if (to == page->start) /* a gap is between what is before and after */
+        while (from < text->n_bytes && isspace((unsigned char)text->data[from]))
+            from++;
+    memmove(text->data + to, text->data + from, text->n_bytes - from);
+    text->n_bytes -= from - to;
+    text->data[text->n_bytes] = '\0';
+    page->has_headline = has_headline;
+    page->headline = to;
 }
 
 static void end_stretch(struct page *page, struct stretch *stretch)
@@ -221,8 +255,16 @@ static void on_start(void *context, const xmlChar *xml_name, const xmlChar **att
         begin_stretch(page, &page->main);
     else if (page->fields && strcmp(name, "article") == 0)
         begin_stretch(page, &page->article);
+    else if (page->fields && strcmp(name, "header") == 0 && !page->header_depth &&
+             !page->main.depth && !page->article.depth) {
+        page->header_depth = page->depth;
+        page->header_start = page->text->n_bytes;
+    } else if (page->fields && strcmp(name, "h1") == 0) {
+        page->has_headline = true;
+        page->headline = page->text->n_bytes;
+    }
     if (is_one_of(name, INVISIBLE) || is_hidden(attributes) ||
-        (page->fields && is_decoration(page, name, attributes)))
+        (page->fields && is_decoration(name, attributes)))
         page->skip_from = page->depth;
     else if (!page->pre_depth && strcmp(name, "pre") == 0)
         page->pre_depth = page->depth;
@@ -237,6 +279,10 @@ static void on_end(void *context, const xmlChar *name)
         page->in_title = false;
     end_stretch(page, &page->main);
     end_stretch(page, &page->article);
+    if (page->header_depth == page->depth)
+        end_header(page);
+    else if (strcmp((const char *)name, "h1") == 0 && page->headline == page->text->n_bytes)
+        page->has_headline = false; /* a picture */
     if (page->skip_from >= page->depth)
         page->skip_from = 0;
     if (page->pre_depth >= page->depth)

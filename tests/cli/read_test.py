@@ -104,6 +104,13 @@ def test_html_main_text():
         equal(got["fields"], {"title": "A page", "canonical": "https://example.org/a/page", "description": "About", "language": "en"})
     got = one(write("page.html", PAGE % ("<main>" + SENTENCES + "<a href='b'>x</a><a href='#y'>y</a><a href='/c'>z</a></main>")))
     equal(got["fields"]["links"], "https://example.org/a/b\nhttps://example.org/c")
+    hero = "<div class=hero><h1>Harbour Ten</h1><p>Sunday 5 October</p></div>"
+    body = ("The meeting is on Monday at the town hall. " * 6).strip()
+    for page in (PAGE % (hero + "<main>" + SENTENCES + "</main>"), PAGE % (hero + "<article>" + SENTENCES + "</article>"),
+                 PAGE.replace("Site banner", "Menu" + hero) % ("<main>" + SENTENCES + "</main>"), PAGE.replace("Site banner", "Menu" + hero) % SENTENCES):
+        equal(one(write("hero.html", page))["text"], "A page\n\nHarbour Ten\n\nSunday 5 October\n\n" + body)
+    for banner in ("<h1><img src=logo.png></h1>Shop, Blog", "Shop<h1>Brand</h1>" + "<a href=x>Shop, Blog</a> " * 60):
+        equal(one(write("banner.html", PAGE.replace("Site banner", banner) % SENTENCES))["text"], "A page\n\n" + body)
     only_menu = "<!doctype html><title>T</title><nav>" + SENTENCES * 2 + "</nav>" # nothing else: then that is what there is
     assert "town hall" in one(write("menu.html", only_menu))["text"]
 
