@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # make bench-bars: every bar that trawl's speed is held to, measured on this machine, as the table of docs/performance.md.
 #
-#   bench/bars.sh [--parts "kernels attention runs shares stream disk balance peer server airllm"] [--turns 3] [--table]
+#   bench/bars.sh [--parts "kernels attention runs shares stream disk balance peer server airllm"] [--turns 3] [--types "Q4_K F16"] [--table]
 #
 # Each part appends to bench/results/<machine>-bars.csv; the table is made of the newest figure of every bar, and takes the place of this machine's table in
 # docs/performance.md. --table measures nothing. All parts take two hours on two cores, and 60 GB of disk; whole models of one shape are cut to 8 layers.
 # What a part compares is said beside its function. Figures are medians of turns; a share of the peak, or of the raw rate of the disk, is of one taken right beside it.
 set -euo pipefail
-parts="kernels attention runs shares stream disk balance peer server airllm" turns=3 table_only=
+parts="kernels attention runs shares stream disk balance peer server airllm" turns=3 types="Q4_K Q5_K Q6_K Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 F16 BF16 F32" table_only=
 source "$(dirname "$0")/common.sh"
 while [ $# -gt 0 ]; do
     case $1 in
     --parts) parts=$2; shift ;;
     --turns) turns=$2; shift ;;
+    --types) types=$2; shift ;;
     --table) table_only=1 ;;
     *) say "bench/bars.sh: no such option: $1"; exit 2 ;;
     esac
@@ -21,7 +22,6 @@ done
 
 slug=$(machine_slug)
 results=$root/bench/results/$slug-bars.csv
-types="Q4_K Q5_K Q6_K Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 F16 BF16 F32"
 all=1000000000000 # a budget in which every slice stays
 # The bars differ by the machine on which they were set.
 grep -q AuthenticAMD /proc/cpuinfo && zen=1 || zen=
