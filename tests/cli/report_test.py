@@ -287,7 +287,7 @@ def test_saving(browser, rows, folder):
     for name, expected in (("others.jsonl", ["3", "0", "2"]), (saved, ["3", "1", "1"])):
         node = browser.send("Runtime.evaluate", expression="document.querySelector('input[type=file]')")["result"]["objectId"]
         browser.send("DOM.setFileInputFiles", files=[os.path.realpath(name)], objectId=node)
-        browser.wait(f"{STATUS}.includes('read from')", "that verdicts were read")
+        browser.wait(f"{STATUS}.includes('read from {os.path.basename(name)}')", "that verdicts were read")
         settle(browser)
         equal(f"verdicts of {os.path.basename(name)}", browser.run(COUNTS)[2:], expected)
         browser.keys("j")
