@@ -311,7 +311,8 @@ TEST(a_budget_that_would_hide_the_disk_has_the_rows)
     options.memory_bytes = estimate.memory_to_hide_disk;
     CHECK_INT(trawl_plan(model, &options, 128, &plan, &err), 0);
     CHECK(plan.n_rows >= estimate.rows_to_hide_disk);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* what a process takes swings */
+#if !defined(__SANITIZE_ADDRESS__) &&                                                              \
+    !defined(__SANITIZE_THREAD__)      /* what a process takes swings */
     options.memory_bytes -= 128 * MIB; /* and not far less would do */
     CHECK(options.memory_bytes > INT64_MAX || trawl_plan(model, &options, 128, &plan, &err) < 0 ||
           plan.n_rows < estimate.rows_to_hide_disk);
