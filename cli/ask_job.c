@@ -2,18 +2,10 @@
 
 #include "base/sha256.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static bool is_recorded(const struct ask_run *run)
-{
-    return run->job && !run->options->dry_run;
-}
-
-/* ---- Runs ---- */
+/* ---- The run ---- */
 
 static int describe_questions(struct ask_run *run, struct job_question *questions,
                               struct arena *arena, struct error *err)
@@ -35,61 +27,25 @@ static int describe_questions(struct ask_run *run, struct job_question *question
     return 0;
 }
 
-static int begin_run(struct ask_run *run, const struct trawl_plan *plan,
-                     const struct job_question *questions, struct error *err)
-{
-    const struct ask_options *options = run->options;
-    const char *output = options->outputs[0].path;
-    uint8_t hash[TRAWL_KEY_BYTES];
-    char path[PATH_MAX] = "";
-    struct trawl_model_info info;
-    if (output && *output != '/' && !getcwd(path, sizeof path))
-        path[0] = '\0';
-    size_t n = strlen(path);
-    if (output)
-        snprintf(path + n, sizeof path - n, "%s%s", n > 0 ? "/" : "", output);
-    if (trawl_model_hash(run->model, hash, err) < 0 || trawl_model_info(run->model, &info, err) < 0)
-        return -1;
-    struct job_run described = {
-        .output = path,
-        .command = run->command,
-        .sheet = options->sheet.file.data,
-        .model = info.path,
-        .template_name =
-            options->ask.template_name ? options->ask.template_name : info.template_name,
-        .numerics = plan->numerics,
-        .model_hash = hash,
-        .questions = questions,
-        .n_questions = (size_t)options->ask.n_questions,
-    };
-    return job_begin_run(run->job, &described, err);
-}
-
 int ask_job_begin(struct ask_run *run, const struct trawl_plan *plan, struct error *err)
 {
-    size_t n = (size_t)run->options->ask.n_questions;
-    if (!is_recorded(run))
-        return 0;
+    const struct ask_options *options = run->options;
+    size_t n = (size_t)options->ask.n_questions;
     struct arena arena = {0};
     struct job_question *questions = calloc(n, sizeof *questions);
     run->cells = calloc(n, sizeof *run->cells);
     int rc = questions && run->cells ? describe_questions(run, questions, &arena, err)
                                      : fail_memory(err, n * sizeof *questions, "questions");
+    struct job_run described = {.output = options->outputs[0].path,
+                                .template_name = options->ask.template_name,
+                                .sheet = options->sheet.file.data,
+                                .questions = questions,
+                                .n_questions = n};
     if (rc == 0)
-        rc = begin_run(run, plan, questions, err);
+        rc = recording_begin(&run->recording, run->model, plan, &described, err);
     free(questions);
     arena_deinit(&arena);
     return rc;
-}
-
-int ask_job_end(struct ask_run *run, const char *state, struct error *err)
-{
-    const struct trawl_stats *stats = &run->report.stats;
-    struct job_result result = {.state = state,
-                                .documents = stats->documents,
-                                .answers = stats->sequences,
-                                .recalled = stats->recalled};
-    return is_recorded(run) ? job_end_run(run->job, &result, err) : 0;
 }
 
 /* ---- Documents ---- */
@@ -97,11 +53,11 @@ int ask_job_end(struct ask_run *run, const char *state, struct error *err)
 int ask_job_document(struct ask_run *run, const struct asked_record *asked, struct error *err)
 {
     const struct record *record = asked->record;
-    if (!is_recorded(run))
+    if (!recording_writes(&run->recording))
         return 0;
-    if (job_forget_trouble(run->job, record->id, err) < 0)
+    if (job_forget_trouble(run->recording.job, record->id, err) < 0)
         return -1;
-    return job_document(run->job, asked->hash, record->id, record->n_bytes, err);
+    return job_document(run->recording.job, asked->hash, record->id, record->n_bytes, err);
 }
 
 /* Two of one name and one content are one row, unless their fields make other questions. */
@@ -119,7 +75,7 @@ int ask_job_row(struct ask_run *run, const struct asked_record *asked,
                 const struct trawl_answer *answer, struct error *err)
 {
     uint8_t hash[JOB_HASH_BYTES];
-    if (!is_recorded(run))
+    if (!recording_writes(&run->recording))
         return 0;
     for (int q = 0; q < run->options->ask.n_questions; q++) {
         const struct trawl_question *question = &run->options->ask.questions[q];
@@ -141,7 +97,7 @@ int ask_job_row(struct ask_run *run, const struct asked_record *asked,
     hash_row(asked, hash);
     struct job_row row = {
         .hash = hash, .document = asked->hash, .id = asked->record->id, .cells = run->cells};
-    return job_row(run->job, &row, err);
+    return job_row(run->recording.job, &row, err);
 }
 
 /* ---- What could not be read ---- */
@@ -149,10 +105,10 @@ int ask_job_row(struct ask_run *run, const struct asked_record *asked,
 int ask_job_trouble(struct ask_run *run, const struct record *record, const char *why,
                     struct error *err)
 {
-    if (!is_recorded(run) || record->is_known)
+    if (!recording_writes(&run->recording) || record->is_known)
         return 0;
-    return job_record_trouble(run->job, record->id, record->has_state ? record->state : NULL, why,
-                              err);
+    return job_record_trouble(run->recording.job, record->id,
+                              record->has_state ? record->state : NULL, why, err);
 }
 
 static int recall_trouble(void *context, const char *source,
@@ -160,18 +116,20 @@ static int recall_trouble(void *context, const char *source,
                           struct error *err)
 {
     struct ask_run *run = context;
-    int rc = job_find_trouble(run->job, source, state, why, err);
+    int rc = job_find_trouble(run->recording.job, source, state, why, err);
     if (rc <= 0)
         return rc;
     if (rc == 1 && !run->options->retry_errors)
         return 1;
     /* It is tried again; should it fail again, that is recorded again. */
-    return is_recorded(run) ? job_forget_trouble(run->job, source, err) : 0;
+    return recording_writes(&run->recording) ? job_forget_trouble(run->recording.job, source, err)
+                                             : 0;
 }
 
 struct trouble_memory ask_job_memory(struct ask_run *run)
 {
-    struct trouble_memory memory = {.context = run, .recall = run->job ? recall_trouble : NULL};
+    struct trouble_memory memory = {.context = run,
+                                    .recall = run->recording.job ? recall_trouble : NULL};
     const struct records_options *records = &run->options->input.records;
     const char *const settings[] = {records->filter, records->from, records->query};
     struct sha256 sha;

@@ -13,8 +13,6 @@ int ask_job_row(struct ask_run *run, const struct asked_record *asked,
                 const struct trawl_answer *answer, struct error *err) MUST_CHECK;
 int ask_job_trouble(struct ask_run *run, const struct record *record, const char *why,
                     struct error *err) MUST_CHECK;
-/* "done", "stopped", "failed" */
-int ask_job_end(struct ask_run *run, const char *state, struct error *err) MUST_CHECK;
 
 /* For the input: troubles of earlier runs. */
 struct trouble_memory ask_job_memory(struct ask_run *run);

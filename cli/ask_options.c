@@ -1,6 +1,7 @@
 #include "ask_options.h"
 
 #include "base/bytes.h"
+#include "recording.h"
 #include "run_options.h"
 
 #include <float.h>
@@ -9,10 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char job_ending[] = ".trawl";
-
-#define CHECKPOINT_NS UINT64_C(600000000000) /* 10 minutes */
 
 /* What must be known together, as far as the options said it. */
 struct given {
@@ -36,7 +33,6 @@ static int read_shard(struct ask_options *options, const struct option_use *use,
 static int read_one(struct ask_options *options, struct given *given, const struct option_use *use,
                     struct error *err)
 {
-    double minutes = 0;
     switch (use->row->id) {
     case OPTION_MODEL:
         options->model = use->value;
@@ -72,12 +68,7 @@ static int read_one(struct ask_options *options, struct given *given, const stru
     case OPTION_SHARD:
         return read_shard(options, use, err);
     case OPTION_CHECKPOINT:
-        if (value_real(use, &minutes, err) < 0)
-            return -1;
-        if (minutes < 0 || minutes > 1e6)
-            return fail(err, ERROR_USAGE, "--checkpoint %s is no number of minutes", use->value);
-        options->checkpoint_ns = (uint64_t)(minutes * 60e9);
-        return 0;
+        return recording_read_checkpoint(use, &options->checkpoint_ns, err);
     case OPTION_FIELDS:
         options->fields = use->value;
         return 0;
@@ -241,21 +232,10 @@ static int choose_outputs(struct ask_options *options, const struct given *given
     for (size_t i = 0; i < options->n_outputs; i++)
         if (choose_format(options, &options->outputs[i], given->format, err) < 0)
             return -1;
-    if (given->no_job && given->job)
-        return fail(err, ERROR_USAGE, "--job and --no-job contradict each other");
     const char *output = options->outputs[0].path;
     for (size_t i = 1; i < options->n_outputs && !output; i++)
         output = options->outputs[i].path;
-    if (given->no_job || (!given->job && !output))
-        return 0;
-    struct bytes job = {0};
-    if (bytes_append_text(&job, given->job ? given->job : output, err) < 0 ||
-        (!given->job && bytes_append_text(&job, job_ending, err) < 0)) {
-        bytes_deinit(&job);
-        return -1;
-    }
-    options->job = job.data;
-    return 0;
+    return recording_path(given->job, given->no_job, output, &options->job, err);
 }
 
 int ask_options_read(struct ask_options *options, const struct arguments *arguments,
@@ -263,7 +243,7 @@ int ask_options_read(struct ask_options *options, const struct arguments *argume
 {
     struct given given = {0};
     *options = (struct ask_options){.show_progress = isatty(STDERR_FILENO),
-                                    .checkpoint_ns = CHECKPOINT_NS};
+                                    .checkpoint_ns = RECORDING_CHECKPOINT_NS};
     options->outputs = calloc(arguments->n_uses + 1, sizeof *options->outputs);
     if (!options->outputs)
         return fail_memory(err, arguments->n_uses * sizeof *options->outputs, "options");

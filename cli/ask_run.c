@@ -1,12 +1,9 @@
 #include "ask_run.h"
 
 #include "ask_job.h"
-#include "base/clock.h"
 #include "base/sha256.h"
 #include "input/field_template.h"
-#include "interrupt.h"
 #include "input/lines.h"
-#include "job/sweep_file.h"
 #include "message.h"
 
 #include <stdlib.h>
@@ -15,9 +12,6 @@
 /* Of input_bytes (trawl.h): a page's markup is several times its text, and both are there while it
  * is read. */
 #define DOCUMENT_SHARE 8
-
-/* How long a run that is asked to stop waits for the end of a layer. */
-#define STOP_NS UINT64_C(4000000000)
 
 static void asked_record_free(struct asked_record *asked)
 {
@@ -192,7 +186,6 @@ static int next_asked(struct ask_run *run, struct asked_record **out, struct err
 static int planned(void *context, const struct trawl_plan *plan, struct error *err)
 {
     struct ask_run *run = context;
-    run->plan_rows = plan->n_rows;
     return ask_job_begin(run, plan, err) < 0 ? -1 : open_records(run, plan, err);
 }
 
@@ -237,7 +230,7 @@ static int next_document(void *context, struct trawl_document *document, struct 
     struct ask_run *run = context;
     struct asked_record *asked = NULL;
     return_lent(run);
-    if (power_stops(&run->power))
+    if (power_stops(&run->recording.power))
         return fail(err, ERROR_CANCELLED, "stopped");
     int status = next_asked(run, &asked, err);
     if (status <= 0) {
@@ -299,72 +292,43 @@ static int take_answer(void *context, const struct trawl_answer *answer, struct 
 static int recall(void *context, const uint8_t key[TRAWL_KEY_BYTES], double *values,
                   uint32_t n_values, struct error *err)
 {
-    return job_recall(((struct ask_run *)context)->job, key, values, n_values, err);
+    return job_recall(((struct ask_run *)context)->recording.job, key, values, n_values, err);
 }
 
 static int record(void *context, const uint8_t key[TRAWL_KEY_BYTES], const double *values,
                   uint32_t n_values, struct error *err)
 {
-    return job_record(((struct ask_run *)context)->job, key, values, n_values, err);
+    return job_record(((struct ask_run *)context)->recording.job, key, values, n_values, err);
 }
 
 /* The answers of a sweep are on disk before the rows that they made are seen. */
 static int swept(void *context, struct error *err)
 {
     struct ask_run *run = context;
-    if (run->job && job_commit(run->job, err) < 0)
-        return -1;
-    if (run->has_sweep_file)
-        sweep_file_remove(run->options->job);
-    run->has_sweep_file = false;
-    run->saved_ns = clock_ns();
-    return ask_tables_flush(&run->tables, err);
+    return recording_swept(&run->recording, err) < 0 ? -1 : ask_tables_flush(&run->tables, err);
 }
 
 static int show_progress(void *context, const struct trawl_progress *now)
 {
     struct ask_run *run = context;
-    if (interrupt_progress())
-        progress_say(&run->progress, now);
-    progress_draw(&run->progress, now);
-    if (!power_stops(&run->power))
-        return 0;
-    if (!run->stop_ns)
-        run->stop_ns = clock_ns();
-    /* The end of the layer may come in time to write the sweep down. */
-    return !run->job || clock_ns() - run->stop_ns >= STOP_NS;
+    return recording_progress(&run->recording, &run->progress, now);
 }
 
-/* Between two layers. A sweep that is to pause is written down first: nobody knows what comes of a
- * machine on battery, and it may be stopped at any moment. */
 static int suspend(void *context, const struct trawl_suspended *suspended, struct error *err)
 {
-    struct ask_run *run = context;
-    bool stop = power_stops(&run->power), pause = !stop && power_pauses(&run->power);
-    bool save = stop || pause || clock_ns() - run->saved_ns >= run->options->checkpoint_ns;
-    if (run->job && suspended->layer > 0 && save) {
-        if (sweep_file_save(run->options->job, run->plan_rows, suspended, err) < 0)
-            return -1;
-        run->has_sweep_file = true;
-        run->saved_ns = clock_ns();
-    }
-    return stop ? fail(err, ERROR_CANCELLED, "stopped") : pause;
+    return recording_suspend(&((struct ask_run *)context)->recording, suspended, err);
 }
 
 static int paused(void *context, const struct trawl_progress *now)
 {
     struct ask_run *run = context;
-    return power_wait(&run->power, &run->progress, now);
+    return power_wait(&run->recording.power, &run->progress, now);
 }
 
 static int resume(void *context, struct trawl_suspended *suspended, struct error *err)
 {
-    struct ask_run *run = context;
     (void)err;
-    if (!sweep_file_load(run->options->job, suspended))
-        return 0;
-    run->has_sweep_file = true;
-    return 1;
+    return recording_resume(&((struct ask_run *)context)->recording, suspended);
 }
 
 /* ---- The run ---- */
@@ -404,44 +368,33 @@ int ask_run_all(struct ask_run *run, const struct trawl_model *model, struct err
     run->keep_text = any_condition;
     for (size_t i = 0; i < options->n_outputs; i++)
         run->keep_text |= options->outputs[i].format->wants_text;
+    bool recorded = run->recording.job != NULL;
     struct trawl_ask_callbacks callbacks = {.context = run,
                                             .planned = planned,
                                             .next = next_document,
                                             .again = again,
                                             .answer = take_answer,
                                             .progress = show_progress,
-                                            .recall = run->job ? recall : NULL,
-                                            .record = run->job ? record : NULL,
+                                            .recall = recorded ? recall : NULL,
+                                            .record = recorded ? record : NULL,
                                             .swept = swept,
                                             .suspend = suspend,
                                             .paused = paused,
-                                            .resume = run->job ? resume : NULL};
-    run->saved_ns = clock_ns();
+                                            .resume = recorded ? resume : NULL};
+    run->recording.checkpoint_ns = options->checkpoint_ns;
     struct trawl_ask_options ask = options->ask;
-    if (run->job && ask.run.n_rows == 0)
-        ask.run.n_rows = sweep_file_rows(options->job);
+    ask.run.n_rows = recording_rows(&run->recording, options->ask.run.n_rows);
     int status = trawl_ask(model, &ask, &callbacks, &run->report.stats, err);
-    if (status < 0 && err->kind == ERROR_LIMIT && run->plan_rows == 0 &&
-        ask.run.n_rows != options->ask.run.n_rows) {
-        /* There is less memory than when the sweep was suspended: it starts anew. */
-        *err = (struct error){0};
+    if (status < 0 && recording_replans(&run->recording, options->ask.run.n_rows, err))
         status = trawl_ask(model, &options->ask, &callbacks, &run->report.stats, err);
-    }
     progress_clear(&run->progress);
     return_lent(run);
     if (status == 0)
         status = finish_table(run, err);
-    if (status == 0) {
-        if (run->job && !options->dry_run)
-            sweep_file_remove(options->job);
-        return ask_job_end(run, "done", err);
-    }
     struct error second = {0}; /* the first failure is the one to tell */
-    if (ask_tables_flush(&run->tables, &second) < 0)
+    if (status < 0 && ask_tables_flush(&run->tables, &second) < 0)
         second.kind = ERROR_NONE;
-    if (ask_job_end(run, err->kind == ERROR_CANCELLED ? "stopped" : "failed", &second) < 0)
-        second.kind = ERROR_NONE;
-    return -1;
+    return recording_end(&run->recording, &run->report.stats, status, err);
 }
 
 int ask_run_show_prompt(struct ask_run *run, const struct trawl_model *model, struct out *out,

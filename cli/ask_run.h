@@ -6,9 +6,9 @@
 
 #include "ask_options.h"
 #include "ask_table.h"
-#include "job/job.h"
 #include "output/progress.h"
 #include "output/report.h"
+#include "recording.h"
 
 struct asked_record {
     struct asked_record *next;
@@ -22,10 +22,9 @@ struct asked_record {
 struct ask_run {
     const struct ask_options *options;
     const struct trawl_model *model;
-    const char *command;     /* the words of this run, for the job */
+    struct recording recording;
     struct records *records; /* owned; NULL: the sheet's questions are the documents */
     size_t next_prompt;
-    struct job *job;        /* borrowed; NULL: not recorded */
     struct job_cell *cells; /* owned; [n_questions] of the row that is being recorded */
     struct ask_tables tables;
     struct asked_record *queue, **queue_end; /* pulled and not yet answered, oldest first */
@@ -33,12 +32,7 @@ struct ask_run {
     uint64_t serial, n_troubled;
     uint64_t n_untried; /* of these, those that an earlier run could not read */
     bool keep_text;
-    uint32_t plan_rows;  /* 0: not planned yet */
-    bool has_sweep_file; /* of a sweep that has not ended yet */
-    uint64_t saved_ns,
-        stop_ns; /* when it was written, or its sweep begun; when to stop was asked */
     struct progress progress;
-    struct power power;
     struct report report;
     struct stats_file stats;
 };

@@ -129,6 +129,7 @@ int batch_options_read(struct batch_options *options, const struct arguments *ar
         if (read_one(options, &given, &arguments->uses[i], err) < 0)
             return -1;
     if (run_options_read(&options->run, arguments, err) < 0 ||
+        power_options_read(&options->power, arguments, err) < 0 ||
         name_errors(options, given.errors, err) < 0 ||
         recording_path(given.job, given.no_job, options->output, &options->job, err) < 0)
         return -1;

@@ -3,10 +3,12 @@
 /* The options of `trawl batch`, read and checked against each other. */
 
 #include "arguments.h"
+#include "power/power.h"
 #include "trawl.h"
 
 struct batch_options {
     struct trawl_run_options run;
+    struct power_options power;
     const char *input;  /* NULL: standard input */
     const char *output; /* NULL: standard output */
     char *errors;       /* owned; NULL: standard error */

@@ -1,7 +1,6 @@
 #include "batch_run.h"
 
 #include "durable.h"
-#include "interrupt.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -160,10 +159,9 @@ static int planned(void *context, const struct trawl_plan *plan, struct error *e
 {
     struct batch_run *run = context;
     const struct batch_options *options = run->options;
-    struct recorded_run recorded = {.output = options->output,
-                                    .template_name = options->template_name};
+    struct job_run described = {.output = options->output, .template_name = options->template_name};
     if (reading_keys_init(&run->keys, run->model, plan->numerics, err) < 0 ||
-        recording_begin(&run->recording, run->model, plan, &recorded, err) < 0)
+        recording_begin(&run->recording, run->model, plan, &described, err) < 0)
         return -1;
     run->maker.created = time(NULL);
     if (run->recording.job && job_first_start(run->recording.job, &run->maker.created, err) < 0)
@@ -182,7 +180,7 @@ static int planned(void *context, const struct trawl_plan *plan, struct error *e
 static int next_sequence(void *context, struct trawl_sequence *sequence, struct error *err)
 {
     struct batch_run *run = context;
-    if (interrupt_signal())
+    if (power_stops(&run->recording.power))
         return fail(err, ERROR_CANCELLED, "stopped");
     for (;;) {
         int rc = run->giving ? next_choice(run, sequence, err) : 0;
@@ -243,10 +241,7 @@ static int swept(void *context, struct error *err)
 static int show_progress(void *context, const struct trawl_progress *now)
 {
     struct batch_run *run = context;
-    if (interrupt_progress())
-        progress_say(&run->progress, now);
-    progress_draw(&run->progress, now);
-    return recording_stops(&run->recording);
+    return recording_progress(&run->recording, &run->progress, now);
 }
 
 /* The engine's key of a batch says what its rows are; with ours, also what makes their values. */
@@ -256,6 +251,12 @@ static int suspend(void *context, const struct trawl_suspended *suspended, struc
     struct trawl_suspended keyed = *suspended;
     reading_sweep_key(&run->keys, keyed.batch);
     return recording_suspend(&run->recording, &keyed, err);
+}
+
+static int paused(void *context, const struct trawl_progress *now)
+{
+    struct batch_run *run = context;
+    return power_wait(&run->recording.power, &run->progress, now);
 }
 
 static int resume(void *context, struct trawl_suspended *suspended, struct error *err)
@@ -274,7 +275,6 @@ static int resume(void *context, struct trawl_suspended *suspended, struct error
 
 static int run_engine(struct batch_run *run, uint32_t n_rows, struct error *err)
 {
-    bool recorded = run->recording.job && !run->options->dry_run;
     struct trawl_run_options options = run->options->run;
     struct trawl_readout_options readout = reading_readout();
     struct trawl_run_callbacks callbacks = {.context = run,
@@ -283,10 +283,10 @@ static int run_engine(struct batch_run *run, uint32_t n_rows, struct error *err)
                                             .result = take_result,
                                             .swept = swept,
                                             .progress = show_progress,
-                                            .suspend = recorded ? suspend : NULL,
-                                            .resume = recorded ? resume : NULL};
-    if (n_rows)
-        options.n_rows = n_rows;
+                                            .suspend = suspend,
+                                            .paused = paused,
+                                            .resume = run->recording.job ? resume : NULL};
+    options.n_rows = n_rows;
     return trawl_run(run->model, &options, &readout, run->source.reader.max_tokens, &callbacks,
                      &run->report.stats, err);
 }
@@ -314,13 +314,9 @@ int batch_run_all(struct batch_run *run, const struct trawl_model *model, struct
     run->maker.model = model;
     run->maker.info = &run->source.reader.info;
     run->maker.turn_end = run->source.reader.chat ? trawl_chat_end(run->source.reader.chat) : -1;
-    uint32_t n_rows = options->run.n_rows ? 0 : recording_rows(&run->recording);
-    int status = run_engine(run, n_rows, err);
-    if (status < 0 && err->kind == ERROR_LIMIT && run->recording.plan_rows == 0 && n_rows) {
-        /* There is less memory than when the sweep was suspended: it starts anew. */
-        *err = (struct error){0};
-        status = run_engine(run, 0, err);
-    }
+    int status = run_engine(run, recording_rows(&run->recording, options->run.n_rows), err);
+    if (status < 0 && recording_replans(&run->recording, options->run.n_rows, err))
+        status = run_engine(run, options->run.n_rows, err);
     progress_clear(&run->progress);
     if (status == 0)
         status = write_ready(run, err);
@@ -328,14 +324,11 @@ int batch_run_all(struct batch_run *run, const struct trawl_model *model, struct
     if (status == 0 && !options->dry_run &&
         (line_file_finish(&run->output, err) < 0 || line_file_finish(&run->errors, err) < 0))
         status = -1;
-    if (status == 0)
-        return recording_end(&run->recording, &run->report.stats, NULL, err);
     struct error second = {0}; /* the first failure is the one to tell */
-    if (line_file_flush(&run->output, &second) < 0 || line_file_flush(&run->errors, &second) < 0)
+    if (status < 0 &&
+        (line_file_flush(&run->output, &second) < 0 || line_file_flush(&run->errors, &second) < 0))
         second.kind = ERROR_NONE;
-    if (recording_end(&run->recording, &run->report.stats, err, &second) < 0)
-        second.kind = ERROR_NONE;
-    return -1;
+    return recording_end(&run->recording, &run->report.stats, status, err);
 }
 
 void batch_run_deinit(struct batch_run *run)

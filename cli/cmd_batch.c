@@ -6,19 +6,6 @@
 #include "message.h"
 #include "models.h"
 
-static int print_reports(struct batch_run *run, struct error *err)
-{
-    struct out screen = {.file = stderr}, out = {.file = stdout};
-    if (run->options->dry_run) {
-        report_dry_run(&run->report, &out);
-        if (out_flush(&out, err) < 0)
-            return -1;
-    } else if (run->options->show_progress) {
-        report_screen(&run->report, &screen);
-    }
-    return stats_file_save(&run->stats, &run->report, err);
-}
-
 static int tell_end(const struct batch_run *run)
 {
     unsigned long long n_failed = run->n_failed, n = run->n_completed + run->n_failed;
@@ -28,6 +15,14 @@ static int tell_end(const struct batch_run *run)
                 run->options->errors && !run->options->dry_run ? "; why is in " : "",
                 run->options->errors && !run->options->dry_run ? run->options->errors : "");
     return run->n_completed > 0 || n == 0 ? EXIT_MATCH : EXIT_NOTHING;
+}
+
+static int run_all(struct batch_run *run, const struct trawl_model *model, struct error *err)
+{
+    const struct batch_options *options = run->options;
+    if (batch_run_all(run, model, err) < 0)
+        return -1;
+    return report_end(&run->report, &run->stats, model, &options->run, options->show_progress, err);
 }
 
 int cmd_batch(const struct arguments *arguments)
@@ -40,26 +35,33 @@ int cmd_batch(const struct arguments *arguments)
 
     if (batch_options_read(&options, arguments, &err) < 0) {
         status = err.kind == ERROR_USAGE ? message_usage(&err, "batch") : message_error(&err);
-    } else if (stats_file_open(&run.stats, options.stats_path, &err) < 0 ||
-               recording_open(&run.recording, arguments, options.job, options.dry_run, &err) < 0 ||
-               !(model = models_open(arguments, options.model, false, &err))) {
+        batch_options_deinit(&options);
+        return status;
+    }
+    interrupt_catch();
+    interrupt_catch_progress();
+    power_begin(&run.recording.power, &options.power);
+    if (stats_file_open(&run.stats, options.stats_path, &err) < 0 ||
+        recording_open(&run.recording, arguments, options.job, options.dry_run, &err) < 0 ||
+        !(model = models_open(arguments, options.model, false, &err))) {
         status = message_error(&err);
     } else {
-        interrupt_catch();
-        interrupt_catch_progress();
-        bool done = batch_run_all(&run, model, &err) == 0 && print_reports(&run, &err) == 0;
+        bool done = run_all(&run, model, &err) == 0;
         progress_clear(&run.progress);
-        if (done)
-            status = tell_end(&run);
-        else if (interrupt_signal())
-            status = EXIT_TROUBLE, recording_tell_stop(&run.recording, run.n_completed, "requests");
-        else
-            status = message_error(&err);
+        status =
+            done ? tell_end(&run)
+                 : recording_tell_failure(&run.recording, run.n_completed, run.progress.noun, &err);
     }
     batch_run_deinit(&run);
     recording_close(&run.recording);
     stats_file_close(&run.stats);
     trawl_model_close(model);
+    power_end(&run.recording.power, &(struct ending){.command = "batch",
+                                                     .noun = run.progress.noun,
+                                                     .output = options.output,
+                                                     .exit_status = status,
+                                                     .err = &err,
+                                                     .stats = &run.report.stats});
     batch_options_deinit(&options);
     interrupt_end();
     return status;

@@ -142,6 +142,7 @@ int cmd_grep(const struct arguments *arguments)
     stats_file_close(&run.stats);
     trawl_model_close(model);
     power_end(&run.power, &(struct ending){.command = "grep",
+                                           .noun = run.progress.noun,
                                            .exit_status = status,
                                            .err = &err,
                                            .stats = &run.report.stats});

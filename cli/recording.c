@@ -91,15 +91,34 @@ void recording_close(struct recording *recording)
     recording->job = NULL;
 }
 
+bool recording_writes(const struct recording *recording)
+{
+    return recording->job && !recording->dry_run;
+}
+
+uint32_t recording_rows(const struct recording *recording, uint32_t n_rows)
+{
+    return n_rows == 0 && recording->job ? sweep_file_rows(recording->path) : n_rows;
+}
+
+bool recording_replans(const struct recording *recording, uint32_t n_rows, struct error *err)
+{
+    if (err->kind != ERROR_LIMIT || recording->plan_rows > 0 ||
+        recording_rows(recording, n_rows) == n_rows)
+        return false;
+    *err = (struct error){0};
+    return true;
+}
+
 int recording_begin(struct recording *recording, const struct trawl_model *model,
-                    const struct trawl_plan *plan, const struct recorded_run *run,
-                    struct error *err)
+                    const struct trawl_plan *plan, const struct job_run *run, struct error *err)
 {
     uint8_t hash[TRAWL_KEY_BYTES];
     char path[PATH_MAX] = "";
     struct trawl_model_info info;
+    struct job_run described = *run;
     recording->plan_rows = plan->n_rows;
-    if (!recording->job || recording->dry_run)
+    if (!recording_writes(recording))
         return 0;
     if (run->output && *run->output != '/' && !getcwd(path, sizeof path))
         path[0] = '\0';
@@ -108,36 +127,31 @@ int recording_begin(struct recording *recording, const struct trawl_model *model
         snprintf(path + n, sizeof path - n, "%s%s", n > 0 ? "/" : "", run->output);
     if (trawl_model_hash(model, hash, err) < 0 || trawl_model_info(model, &info, err) < 0)
         return -1;
-    struct job_run described = {
-        .output = path,
-        .command = recording->command.data,
-        .model = info.path,
-        .template_name = run->template_name ? run->template_name : info.template_name,
-        .numerics = plan->numerics,
-        .model_hash = hash,
-    };
+    described.output = path;
+    described.command = recording->command.data;
+    described.model = info.path;
+    if (!described.template_name)
+        described.template_name = info.template_name;
+    described.numerics = plan->numerics;
+    described.model_hash = hash;
     return job_begin_run(recording->job, &described, err);
 }
 
-int recording_end(struct recording *recording, const struct trawl_stats *stats,
-                  const struct error *failure, struct error *err)
+int recording_end(struct recording *recording, const struct trawl_stats *stats, int status,
+                  struct error *err)
 {
-    struct job_result result = {.state = !failure                           ? "done"
-                                         : failure->kind == ERROR_CANCELLED ? "stopped"
-                                                                            : "failed",
+    struct job_result result = {.state = status == 0                    ? "done"
+                                         : err->kind == ERROR_CANCELLED ? "stopped"
+                                                                        : "failed",
                                 .documents = stats->documents,
                                 .answers = stats->sequences,
                                 .recalled = stats->recalled};
-    if (!recording->job || recording->dry_run)
-        return 0;
-    if (!failure)
+    struct error second = {0}; /* the first failure is the one to tell */
+    if (!recording_writes(recording))
+        return status;
+    if (status == 0)
         sweep_file_remove(recording->path);
-    return job_end_run(recording->job, &result, err);
-}
-
-uint32_t recording_rows(const struct recording *recording)
-{
-    return recording->job ? sweep_file_rows(recording->path) : 0;
+    return job_end_run(recording->job, &result, status == 0 ? err : &second) < 0 ? -1 : status;
 }
 
 int recording_swept(struct recording *recording, struct error *err)
@@ -151,29 +165,34 @@ int recording_swept(struct recording *recording, struct error *err)
     return 0;
 }
 
-bool recording_stops(struct recording *recording)
+int recording_progress(struct recording *recording, struct progress *progress,
+                       const struct trawl_progress *now)
 {
-    if (!interrupt_signal())
-        return false;
+    if (interrupt_progress())
+        progress_say(progress, now);
+    progress_draw(progress, now);
+    if (!power_stops(&recording->power))
+        return 0;
     if (!recording->stop_ns)
         recording->stop_ns = clock_ns();
     /* The end of the layer may come in time to write the sweep down. */
     return !recording->job || clock_ns() - recording->stop_ns >= STOP_NS;
 }
 
+/* A sweep that is to pause is written down first: nobody knows what comes of a machine on battery,
+ * and it may be stopped at any moment. There is nothing of it before layer 0. */
 int recording_suspend(struct recording *recording, const struct trawl_suspended *suspended,
                       struct error *err)
 {
-    bool stop = interrupt_signal() != 0;
-    if (suspended->layer == 0) /* nothing of the sweep is there to be written down */
-        return stop ? fail(err, ERROR_CANCELLED, "stopped") : 0;
-    if (!stop && clock_ns() - recording->saved_ns < recording->checkpoint_ns)
-        return 0;
-    if (sweep_file_save(recording->path, recording->plan_rows, suspended, err) < 0)
-        return -1;
-    recording->has_sweep_file = true;
-    recording->saved_ns = clock_ns();
-    return stop ? fail(err, ERROR_CANCELLED, "stopped") : 0;
+    bool stop = power_stops(&recording->power), pause = !stop && power_pauses(&recording->power);
+    bool save = stop || pause || clock_ns() - recording->saved_ns >= recording->checkpoint_ns;
+    if (recording->job && suspended->layer > 0 && save) {
+        if (sweep_file_save(recording->path, recording->plan_rows, suspended, err) < 0)
+            return -1;
+        recording->has_sweep_file = true;
+        recording->saved_ns = clock_ns();
+    }
+    return stop ? fail(err, ERROR_CANCELLED, "stopped") : pause;
 }
 
 int recording_resume(struct recording *recording, struct trawl_suspended *suspended)
@@ -184,13 +203,18 @@ int recording_resume(struct recording *recording, struct trawl_suspended *suspen
     return 1;
 }
 
-void recording_tell_stop(const struct recording *recording, uint64_t n_done, const char *what)
+int recording_tell_failure(const struct recording *recording, uint64_t n_done, const char *what,
+                           struct error *err)
 {
+    unsigned long long n = n_done;
+    if (err->kind != ERROR_CANCELLED && !interrupt_signal())
+        return message_error(err);
     if (recording->job)
-        message("stopped: %llu %s are done and what was answered is in %s; the same command goes "
-                "on from there",
-                (unsigned long long)n_done, what, recording->path);
+        fail(err, ERROR_CANCELLED,
+             "stopped: %llu %s are done; the same command goes on from what is in %s", n, what,
+             recording->path);
     else
-        message("stopped: %llu %s are done; the run was not recorded", (unsigned long long)n_done,
-                what);
+        fail(err, ERROR_CANCELLED, "stopped: %llu %s are done; the run was not recorded", n, what);
+    message("%s", err->text);
+    return power_time_is_up(&recording->power) ? EXIT_STOPPED : EXIT_TROUBLE;
 }

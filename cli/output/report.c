@@ -278,3 +278,22 @@ void report_dry_run(const struct report *report, struct out *out)
     if (report->estimate)
         estimate_screen(report->estimate, out);
 }
+
+int report_end(struct report *report, struct stats_file *stats, const struct trawl_model *model,
+               const struct trawl_run_options *run, bool shows, struct error *err)
+{
+    struct out screen = {.file = stderr}, out = {.file = stdout};
+    struct estimate estimate;
+    if (run->dry_run) {
+        estimate_make(&estimate, model, run, &report->stats);
+        report->estimate = &estimate;
+        report_dry_run(report, &out);
+    } else {
+        estimate_record(model, &report->stats);
+        if (shows)
+            report_screen(report, &screen);
+    }
+    int status = out_flush(&out, err) < 0 ? -1 : stats_file_save(stats, report, err);
+    report->estimate = NULL;
+    return status;
+}

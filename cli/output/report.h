@@ -38,6 +38,10 @@ void stats_file_close(struct stats_file *stats); /* legal on a zeroed one */
 
 /* What --dry-run says. */
 void report_dry_run(const struct report *report, struct out *out);
+/* What is said of a run of `ask` or `batch` that went to its end: what --dry-run says, with the
+ * time that the run would take, or, where [shows], the summary; and --stats. Keeps the rates. */
+int report_end(struct report *report, struct stats_file *stats, const struct trawl_model *model,
+               const struct trawl_run_options *run, bool shows, struct error *err) MUST_CHECK;
 /* What a plan's memory consists of, a line each, also used by inspect. */
 void report_memory(const struct trawl_plan *plan, struct out *out);
 

@@ -156,8 +156,8 @@ void power_end(struct power *power, const struct ending *ending)
     awake_release(&power->awake);
     if (!power->options->notify)
         return;
-    snprintf(summary, sizeof summary, "%s documents, %s prompts run, %s",
-             unit_count(stats->documents).text, unit_count(stats->sequences).text,
+    snprintf(summary, sizeof summary, "%s %s, %s prompts run, %s",
+             unit_count(stats->documents).text, ending->noun, unit_count(stats->sequences).text,
              unit_seconds(seconds).text);
     const struct error *why = ending->err;
     struct notice notice = {.command = ending->command,

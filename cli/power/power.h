@@ -45,6 +45,7 @@ int power_wait(struct power *power, struct progress *progress, const struct traw
 /* How the program ends, for whom --notify tells. */
 struct ending {
     const char *command;
+    const char *noun;   /* of what [stats] counts as documents */
     const char *output; /* of -o, NULL: standard output */
     int exit_status;
     const struct error *err; /* ERROR_NONE: it went well; ERROR_CANCELLED: it was stopped */
