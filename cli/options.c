@@ -17,7 +17,7 @@
 #define SCORE    (1u << COMMAND_SCORE)
 #define EVAL     (1u << COMMAND_EVAL)
 #define HELP     (1u << COMMAND_HELP)
-#define SWEEPS   (GREP | ASK)
+#define SWEEPS   (GREP | ASK | BATCH)
 #define ENGINE   (GREP | ASK | BATCH | INSPECT | SCORE)
 #define MODELS   (GREP | ASK | BATCH | TOKENIZE | INSPECT | SCORE)
 #define RECORDS  (READ | ASK)
@@ -70,7 +70,7 @@ const struct command_row COMMANDS[N_COMMANDS] = {
          "where it was, computes nothing twice, and writes the same bytes.\n"
          "  trawl batch -m model.gguf -i requests.jsonl -o responses.jsonl\n"
          "Exit status: 0 requests were served (the summary says how many were not), 1 none was, 2 "
-         "an error of the run.",
+         "an error of the run, 124 stopped by --stop-after.",
          cmd_batch},
     [COMMAND_JOBS] =
         {"jobs", "list [DIR] | show JOB | export JOB | merge JOB FROM... | rm JOB...",

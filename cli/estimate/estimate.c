@@ -232,15 +232,14 @@ static void advise_disk(struct estimate *estimate, const struct trawl_stats *sta
     size_t most = sizeof estimate->advice;
     double in_sweep = fmin((double)plan->n_rows, (double)stats->rows),
            wanted = estimate->rows_to_hide_disk;
-    double documents = per((wanted - in_sweep) * (double)stats->documents, (double)stats->rows);
     int n = snprintf(text, most, "disk-bound: %s rows a sweep where %s would hide the disk; ",
                      COUNT((uint64_t)in_sweep), COUNT((uint64_t)wanted));
     text += n;
     most -= (size_t)n;
     say_memory(budget, estimate->memory_to_hide_disk);
     if (stats->sweeps <= 1)
-        snprintf(text, most, "some %s documents more would take no longer, and a faster disk helps",
-                 COUNT((uint64_t)documents));
+        snprintf(text, most, "%.1f times the input would take no longer, and a faster disk helps",
+                 per(wanted, in_sweep));
     else if (options->n_rows > 0)
         snprintf(text, most, "a larger --rows, or none, or a faster disk would help");
     else if (estimate->memory_to_hide_disk > 0)
@@ -267,7 +266,7 @@ void estimate_advise(struct estimate *estimate, const struct trawl_stats *stats,
     else
         snprintf(text, most,
                  "compute-bound: nothing but faster cores, a smaller model, or fewer or shorter "
-                 "documents and questions; more memory or a faster disk would not");
+                 "prompts; more memory or a faster disk would not");
 }
 
 void estimate_make(struct estimate *estimate, const struct trawl_model *model,

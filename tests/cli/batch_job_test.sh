@@ -16,7 +16,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 2
-export HOME=$work XDG_CONFIG_HOME=$work
+export HOME=$work XDG_CONFIG_HOME=$work XDG_CACHE_HOME=$work/cache
 "$build/tests/tools/make_tiny" tiny.gguf context=1024 || exit 2
 python3 - >in.jsonl <<'P'
 import json

@@ -442,6 +442,10 @@ def test_files():
     done = trawl(*model, "-i", "in.jsonl", "-o", "dry.jsonl", "--dry-run")
     ok("a dry run writes nothing", not any(os.path.exists(f) for f in ("dry.jsonl", "dry.errors.jsonl", "dry.jsonl.trawl")))
     ok("and counts", "requests    2: 1 completed, 1 failed" in done.stdout and "rows " in done.stdout, done.stdout)
+    ok("and says how long", re.search(r"^time  *about .*\nrates .*probed just now.*\nadvice  *(compute|disk)-bound", done.stdout, re.M), done.stdout)
+    trawl(*model, "-i", "in.jsonl", "-o", "dry.jsonl", "--dry-run", "--stats", "stats")
+    with open("stats", encoding="utf-8") as file:
+        ok("--stats too", json.load(file)["estimate"]["seconds"] > 0)
     write_lines("none.jsonl", [request("b", chat(stop="x"))])
     trawl(*model, "-i", "none.jsonl", "-o", "out.jsonl", "--no-job", want=1)
     write_lines("empty.jsonl", [])
@@ -504,7 +508,7 @@ def main():
     names = [name for name in globals() if name.startswith("test_") and all(word in name for word in sys.argv[1:])]
     with tempfile.TemporaryDirectory() as work:
         os.chdir(work)
-        os.environ.update(HOME=work, XDG_CONFIG_HOME=work)
+        os.environ.update(HOME=work, XDG_CONFIG_HOME=work, XDG_CACHE_HOME=work)
         print(f"seed: SEED={SEED}")
         subprocess.run([os.path.join(BUILD, "tests/tools/make_tiny"), "tiny.gguf", "context=1024"], check=True)
         for name in names:

@@ -50,6 +50,14 @@ ask=("$TRAWL" ask -m slow.gguf --memory 900M --rows 1100 --threads 2 -q "Is it o
 grep_tiny=("$TRAWL" grep -m tiny.gguf --memory 900M --threads 2 -t 0 "Is it odd?" notes)
 "${ask[@]}" -o ref.csv --no-job >log 2>&1 || echo "FAILED: a plain run" "$(cat log)"
 "${grep_tiny[@]}" >ref.txt 2>log || echo "FAILED: a plain grep" "$(cat log)"
+for i in $(seq 40); do
+    echo "{\"custom_id\": \"$i\", \"method\": \"POST\", \"url\": \"/v1/completions\", \"body\": {\"model\": \"m\", \"max_tokens\": 1, \"prompt\": \"Note $i\"}}"
+done >requests.jsonl
+batch=("$TRAWL" batch -m tiny.gguf --memory 900M --threads 2 -i requests.jsonl -o out.jsonl)
+undated() { sed 's/"created": [0-9]*/"created": 0/' "$1"; }
+"${batch[@]}" --no-job >log 2>&1 || echo "FAILED: a plain batch" "$(cat log)"
+undated out.jsonl >ref.jsonl
+rm -f out.*
 
 # ---- A part of the day ----
 TZ=$(zone 22 59 57) "${ask[@]}" -o out.csv --between 23:00-07:00 --progress >log 2>err
@@ -59,6 +67,10 @@ rm -f out.csv*
 TZ=$(zone 22 59 58) "${grep_tiny[@]}" --between 23:00-07:00 --progress >out.txt 2>err
 ok "grep waits too" grep -q 'paused until 23:00' err
 ok "and finds the same" cmp out.txt ref.txt
+TZ=$(zone 22 59 58) "${batch[@]}" --between 23:00-07:00 --progress >log 2>err
+ok "batch waits too" grep -q 'paused until 23:00' err
+ok "and answers the same" cmp <(undated out.jsonl) ref.jsonl
+rm -f out.*
 TZ=$(zone 12 0 0) "${grep_tiny[@]}" --between 11:59-12:10 --progress >out.txt 2>err
 ok "it does not wait within it" bash -c "! grep -q paused err && cmp out.txt ref.txt"
 
@@ -120,7 +132,25 @@ ok "to the same end" cmp out.csv ref.csv
 TZ=$(zone 12 0 0) "${grep_tiny[@]}" --between 13:00-14:00 --stop-after 1s >out.txt 2>err
 ok "grep stops likewise" test $? = 124
 ok "and says what it can not" grep -q 'grep does not go on from there' err
-rm -f out.csv*
+TZ=$(zone 12 0 0) "${batch[@]}" --between 13:00-14:00 --stop-after 1s >log 2>err
+ok "batch stops likewise" test $? = 124
+ok "and says how to go on" grep -q 'stopped: 0 requests are done; the same command goes on from what is in out.jsonl.trawl' err
+ok "the same command without it goes on" "${batch[@]}"
+ok "to the same end" cmp <(undated out.jsonl) ref.jsonl
+rm -f out.*
+
+# batch tells of its progress likewise, and ends by a signal in a pause.
+rm -f err # of the run before
+TZ=$(zone 12 0 0) "${batch[@]}" --between 13:00-14:00 --progress >log 2>err &
+pid=$!
+waits grep -q 'paused until' err
+kill -USR1 $pid
+ok "SIGUSR1 tells of batch's pause" waits bash -c "[ \$(grep -c 'requests.*paused until 13:00' err) -gt 1 ]"
+kill -TERM $pid
+wait $pid
+ok "SIGTERM in a pause ends batch by the signal" test $? = 143
+ok "which says how to go on" grep -q 'the same command goes on' err
+rm -f out.*
 
 # ---- The last in line ----
 rm -f err # of the run before
@@ -175,6 +205,8 @@ ok "what the command prints is no result" cmp out.txt ref.txt
 ok "it is on standard error" grep -q noise err
 "$TRAWL" ask -m tiny.gguf -q "Is it odd?" notes -o out.csv --notify "[ -s out.csv ] && $tell" >log 2>&1
 ok "--notify comes when the table is there" grep -qE '^ask\|done\|0\|out.csv\|400\|' told
+"${batch[@]}" --notify "[ -s out.jsonl ] && $tell" >log 2>&1
+ok "--notify of requests" grep -qE '^batch\|done\|0\|out.jsonl\|40\|40 requests, 40 prompts run, ' told
 "$TRAWL" ask -m nothing.gguf -q "Is it odd?" notes -o out.csv --notify "$tell" >log 2>&1
 ok "--notify: failed" grep -qE '^ask\|failed\|2\|out.csv\|0\|.*nothing.gguf' told
 TZ=$(zone 12 0 0) "${grep_tiny[@]}" --between 13:00-14:00 --stop-after 1s --notify "$tell" >out.txt 2>err

@@ -252,7 +252,7 @@ TEST(advice_is_arithmetic)
     CHECK_NEAR(estimate.seconds, 1 + 0.25, 1e-6);
     options.n_rows = 0;
     estimate_advise(&estimate, &few, &options, 2);
-    CHECK_CONTAINS(estimate.advice, "documents more would take no longer");
+    CHECK_CONTAINS(estimate.advice, "2.7 times the input would take no longer");
 
     /* With a disk ten times as fast it is the cores. */
     estimate.rates.disk_bytes_per_s = 1e10;
