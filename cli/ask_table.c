@@ -39,6 +39,13 @@ static int add_column(struct ask_table *table, const char *name, enum column_rol
     return 0;
 }
 
+/* The field that --id takes the name from is there already where it has that column's name. */
+static bool is_id_field(const struct ask_table *table, const char *name)
+{
+    const char *id_field = table->options->input.records.id_field;
+    return id_field && strcmp(name, id_field) == 0 && strcmp(name, table->columns[0].name) == 0;
+}
+
 /* A field keeps its name unless a question has it: the answer is what one looks for. */
 static int add_field(struct ask_table *table, const char *name, size_t n_bytes, struct error *err)
 {
@@ -48,6 +55,10 @@ static int add_field(struct ask_table *table, const char *name, size_t n_bytes, 
         return -1;
     memcpy(own, name, n_bytes);
     own[n_bytes] = '\0';
+    if (is_id_field(table, own)) {
+        table->fields[0] = own;
+        return 0;
+    }
     for (size_t q = 0; q < table->options->sheet.n_questions; q++) {
         const char *question = table->options->sheet.names[q];
         size_t n = strlen(question);
@@ -284,8 +295,8 @@ static struct table_cell label_cell(const struct ask_table *table, const struct 
 
 static void note_left_out(struct ask_table *table, const struct record *record)
 {
-    size_t n_known = 0;
-    for (size_t i = 0; i < table->n_columns && !table->options->fields; i++)
+    size_t n_known = table->fields[0] && record_find(record, table->fields[0]);
+    for (size_t i = 1; i < table->n_columns && !table->options->fields; i++)
         n_known += table->fields[i] && table->cells[i].kind != CELL_EMPTY;
     if (table->options->fields || n_known >= record->n_fields)
         return;

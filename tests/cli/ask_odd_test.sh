@@ -59,6 +59,19 @@ ok "read gives it without text" bash -c "'$TRAWL' read odd/empty.txt | grep -q '
 ok "what is missing is an error" exits 2 ask odd/a.txt nowhere.txt -o missing.csv
 ok "and the rest is there" test "$(wc -l <missing.csv)" = 2
 
+# ---- A field called as the column of names is ----
+printf 'id,text\na,A boat.\n,A sail.\n' >rows.csv
+ok "is another column" exits 0 ask rows.csv -o named.csv
+ok "with another name" bash -c "cut -d, -f1,2 named.csv | cmp - <(printf 'id,input_id\nrows.csv:1,a\nrows.csv:2,\n')"
+ok "unless it names the documents" exits 0 ask --id id rows.csv -o named.csv
+ok "once" bash -c "cut -d, -f1,2 named.csv | cmp - <(printf 'id,text\na,A boat.\nrows.csv:2,A sail.\n')"
+ok "also among --fields" bash -c "'$TRAWL' ask -m tiny.gguf -q q --id id --fields text,id rows.csv --format csv | head -1 | tr -d '\r' | grep -q '^id,text,[^,]*,[^,]*$'"
+printf '{"id": "a", "text": "A boat."}\n{"text": "A sail.", "more": "b"}\n' >rows.jsonl
+ok "what is left out" exits 0 ask --id id rows.jsonl -o named.csv
+ok "is still told" grep -q "1 documents have fields that the first does not have, such as 'more'" err
+ok "and nothing" exits 0 ask --id id rows.csv -o named.csv
+ok "that is there" bash -c "! grep -q 'the first does not have' err"
+
 # ---- Larger than there is room for ----
 mkdir long
 echo 'Short.' >long/a.txt
