@@ -88,6 +88,11 @@ assert {json.loads(line)["response"]["body"]["created"] for line in open("ref.js
 P
 ok "whatever the batch" "$TRAWL" batch -m tiny.gguf --memory 900M --threads 1 -i in.jsonl -o other.jsonl --no-job
 ok "the same bytes" same other ref
+# A sweep was suspended where there was more memory.
+{ printf 'trawlswp\1\0\0\0\0\0\0\100'; head -c 80 /dev/zero; } >less.jsonl.trawl-sweep # of 2^30 rows
+ok "less memory than before" "$TRAWL" batch -m tiny.gguf --memory 900M --threads 1 -i in.jsonl -o less.jsonl
+ok "is no other answer" same less ref
+ok "and the sweep is gone" test ! -e less.jsonl.trawl-sweep
 ok "a job beside" "${program[@]}" -o other.jsonl --job one.trawl
 ok "which another output may use" "${program[@]}" -o third.jsonl --job one.trawl --stats stats
 ok "and nothing is run" test "$(stat_of sequences)" = 0

@@ -117,6 +117,11 @@ ok "markdown has a line a row" test "$(wc -l <ref.md)" = 33
 ok "the same on standard output" bash -c "cmp ref.jsonl <('$TRAWL' ask -m tiny.gguf --memory 900M --sheet sheet.toml docs)"
 ok "whatever the batch" bash -c "cmp ref.csv <('$TRAWL' ask -m tiny.gguf --memory 900M --threads 1 --format csv --sheet sheet.toml docs)"
 ok "no job was made for it" test ! -e .trawl
+# A sweep was suspended where there was more memory.
+{ printf 'trawlswp\1\0\0\0\0\0\0\100'; head -c 80 /dev/zero; } >less.csv.trawl-sweep # of 2^30 rows
+ok "less memory than before" "$TRAWL" ask -m tiny.gguf --memory 900M --sheet sheet.toml docs -o less.csv
+ok "is no other answer" cmp less.csv ref.csv
+ok "and the sweep is gone" test ! -e less.csv.trawl-sweep
 ok "the same rows in any order" bash -c "cmp <(sort ref.csv) <('$TRAWL' ask -m tiny.gguf --memory 900M --unordered --format csv --sheet sheet.toml docs | sort)"
 
 # ---- What is asked again ----
