@@ -74,11 +74,13 @@ static bool is_above(const float *logits, uint32_t i, const struct candidate *ca
 struct candidate draw_from_all(const struct head_draw *at, uint32_t n)
 {
     const float *logits = at->kept;
-    double most = (double)logits[0], total = 0.0;
+    float most = logits[0];
+    double total = 0.0;
     for (uint32_t i = 1; i < n; i++)
-        most = fmax(most, (double)logits[i]);
+        if (logits[i] > most)
+            most = logits[i];
     for (uint32_t i = 0; i < n; i++)
-        total += exp(((double)logits[i] - most) / at->draw->temperature);
+        total += exp(((double)logits[i] - (double)most) / at->draw->temperature);
     struct candidate last = NO_CANDIDATE;
     for (;;) {
         struct candidate best = NO_CANDIDATE;
@@ -88,7 +90,7 @@ struct candidate draw_from_all(const struct head_draw *at, uint32_t n)
                 draw_offer(at, i, 1, &logits[i], &best);
         for (uint32_t i = 0; i < n; i++)
             if (is_above(logits, i, &best))
-                above += exp(((double)logits[i] - most) / at->draw->temperature);
+                above += exp(((double)logits[i] - (double)most) / at->draw->temperature);
         if (above < at->draw->top_p * total || above == 0.0)
             return best;
         last = best;
