@@ -60,7 +60,10 @@ static int next_prompt(void *context, struct trawl_sequence *sequence, struct er
     for (uint32_t i = job->n_prefix; i < job->n_tokens; i++)
         job->ids[i] = i == job->n_prefix ? (int32_t)((job->n_given + 256) % job->n_vocab)
                                          : (int32_t)rng_below(&job->rng, job->n_vocab);
-    *sequence = (struct trawl_sequence){job->n_given++, job->ids, job->n_tokens, job->n_tokens - 1};
+    *sequence = (struct trawl_sequence){.tag = job->n_given++,
+                                        .ids = job->ids,
+                                        .n_ids = job->n_tokens,
+                                        .first_readout = job->n_tokens - 1};
     return 1;
 }
 
