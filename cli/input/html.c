@@ -40,9 +40,9 @@ struct page {
     struct html_page *fields; /* NULL: all visible text is wanted */
     size_t most_links_bytes;
     const char *address;
-    struct bytes base; /* what addresses are relative to */
-    bool in_title;
-    unsigned header_depth; /* of the open <header> around no main text; 0: none */
+    struct bytes base;        /* what addresses are relative to */
+    bool in_title, title_gap; /* white space came after the last word of the title */
+    unsigned header_depth;    /* of the open <header> around no main text; 0: none */
     size_t header_start;
     bool has_headline;
     size_t headline; /* where the last <h1> begins */
@@ -310,13 +310,17 @@ static void add_to_title(struct page *page, const char *text, size_t n_bytes)
     struct bytes *title = &page->fields->title;
     while (n_bytes > 0 && !page->failed) {
         size_t n = space_length(text, n_bytes);
+        page->title_gap |= n > 0;
         size_t n_word = n;
         while (n_word < n_bytes && space_length(text + n_word, n_bytes - n_word) == 0)
             n_word++;
-        if ((n > 0 && title->n_bytes > 0 && n_word > n &&
-             bytes_append(title, " ", 1, page->err) < 0) ||
-            bytes_append(title, text + n, n_word - n, page->err) < 0)
-            page->failed = true;
+        if (n_word > n) {
+            if ((page->title_gap && title->n_bytes > 0 &&
+                 bytes_append(title, " ", 1, page->err) < 0) ||
+                bytes_append(title, text + n, n_word - n, page->err) < 0)
+                page->failed = true;
+            page->title_gap = false;
+        }
         text += n_word;
         n_bytes -= n_word;
     }

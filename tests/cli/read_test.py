@@ -116,6 +116,7 @@ def test_html_main_text():
         equal(one(write("hero.html", page))["text"], "A page\n\nHarbour Ten\n\nSunday 5 October\n\n" + body)
     for banner in ("<h1><img src=logo.png></h1>Shop, Blog", "Shop<h1>Brand</h1>" + "<a href=x>Shop, Blog</a> " * 60):
         equal(one(write("banner.html", PAGE.replace("Site banner", banner) % SENTENCES))["text"], "A page\n\n" + body)
+    equal(one(write("title.html", "<!doctype html><title> Returns &amp;\n exchanges&nbsp;| A&amp;B </title><p>x"))["fields"], {"title": "Returns & exchanges | A&B"})
     only_menu = "<!doctype html><title>T</title><nav>" + SENTENCES * 2 + "</nav>" # nothing else: then that is what there is
     assert "town hall" in one(write("menu.html", only_menu))["text"]
 
