@@ -1,37 +1,13 @@
 #!/usr/bin/env bash
 # trawl ask and documents that are empty, binary, too long or cannot be read: told and counted, never in the way of the others; what
 # could not be read is not tried again in vain.
-#   TRAWL        the program (default ./trawl)
-#   TRAWL_BUILD  where tests/tools/make_tiny is (default build/release)
-set -u
-export LC_ALL=C
-TRAWL=$(realpath "${TRAWL:-./trawl}")
-build=$(realpath "${TRAWL_BUILD:-build/release}")
-if ! command -v python3 >/dev/null; then
-    echo "skipped: ask_odd_test: no python3"
-    exit 77
-fi
-[ -w /dev/shm ] && export TMPDIR=/dev/shm
-work=$(mktemp -d)
+source "$(dirname "$0")/../support/shell_test.sh"
+command -v python3 >/dev/null || skip "no python3"
+enter_work
 server=
 trap 'rm -rf "$work"; [ -z "$server" ] || kill "$server"' EXIT
-cd "$work" || exit 2
-export HOME=$work XDG_CONFIG_HOME=$work XDG_CACHE_HOME=$work/cache
 "$build/tests/tools/make_tiny" tiny.gguf context=1024 || exit 2
 
-passed=0
-failed=0
-ok() { # description, then a command that must succeed
-    local what=$1
-    shift
-    if "$@" >log 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $what"
-        head -5 log err 2>/dev/null
-    fi
-}
 ask() { "$TRAWL" ask -m tiny.gguf --memory 100M --threads 2 -q "Is it odd?" "$@" 2>err; }
 exits() { # the exit status, then the command
     local wanted=$1 got=0
@@ -182,5 +158,4 @@ else
     ok "it is" test "$(grep -cx /gone asked)" = 2
 fi
 
-echo "ask_odd_test: $passed passed, $failed failed"
-[ $failed = 0 ]
+finish

@@ -1,22 +1,10 @@
 #!/usr/bin/env bash
 # `trawl batch` that is killed: the same command goes on where it was, and both files are byte for byte those of a run that was not, but
 # for `created`, which is when the job was begun.
-#   TRAWL            the program (default ./trawl)
-#   TRAWL_BUILD      where tests/tools/kill_at.so is (default build/release)
 #   KILL_STEP, FULL_STEP, N_RANDOM    every how many changes of a file a run is killed (9), finds the disk full (17); random kills (10)
-set -u
-export LC_ALL=C
-TRAWL=$(realpath "${TRAWL:-./trawl}")
-build=$(realpath "${TRAWL_BUILD:-build/release}")
-if ! command -v python3 >/dev/null; then
-    echo "skipped: batch_job_test: no python3"
-    exit 77
-fi
-[ -w /dev/shm ] && export TMPDIR=/dev/shm # hundreds of synced writes: on a disk that takes minutes
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 2
-export HOME=$work XDG_CONFIG_HOME=$work XDG_CACHE_HOME=$work/cache
+source "$(dirname "$0")/../support/shell_test.sh"
+command -v python3 >/dev/null || skip "no python3"
+enter_work
 "$build/tests/tools/make_tiny" tiny.gguf context=1024 || exit 2
 python3 - >in.jsonl <<'P'
 import json
@@ -29,32 +17,7 @@ for i in range(8):
     body = {"model": "m", "max_tokens": 1, "prompt": [f"Boat {i}", [i, 7, 9]], "echo": True, "logprobs": i % 3}
     print(json.dumps({"custom_id": f"t{i}", "method": "POST", "url": "/v1/completions", "body": body}))
 P
-passed=0
-failed=0
-fail() {
-    failed=$((failed + 1))
-    echo "FAILED: $1"
-    head -5 log 2>/dev/null
-}
-ok() { # description, then a command that must succeed
-    local what=$1
-    shift
-    if "$@" >log 2>&1; then passed=$((passed + 1)); else fail "$what"; fi
-}
 program=("$TRAWL" batch -m tiny.gguf --memory 900M --rows 1024 --threads 2 -i in.jsonl)
-stat_of() { python3 -c 'import json, sys; o = json.load(open("stats")); print(*(o[k] for k in sys.argv[1:]))' "$@"; }
-answers_in() { # of a job that may not be there; what is wrong with it if it is not sound
-    python3 - "$1" <<'P'
-import os, sqlite3, sys
-if not os.path.exists(sys.argv[1]):
-    sys.exit(print(0))
-db = sqlite3.connect(sys.argv[1])
-sound = db.execute("PRAGMA integrity_check").fetchone()[0]
-there = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'answers'").fetchone()[0]
-print(db.execute("SELECT count(*) FROM answers").fetchone()[0] if there else 0 if sound == "ok" else sound)
-P
-}
-undated() { sed 's/"created": [0-9]*/"created": 0/' "$1"; }
 same() { cmp -s <(undated "$1.jsonl") <(undated "$2.jsonl") && cmp -s "$1.errors.jsonl" "$2.errors.jsonl"; }
 goes_on() { # nothing that is in the job is computed again, and the bytes are those of ref
     local known
@@ -162,5 +125,4 @@ ok "something was recorded" test "$known" -gt 0
 ok "a dry run reads it" "${slow[@]}" --dry-run --stats stats
 ok "the rest is left" test "$(stat_of recalled sequences)" = "$known $((3000 - known))"
 
-echo "batch_job_test: $passed passed, $failed failed"
-[ $failed = 0 ]
+finish

@@ -1,38 +1,12 @@
 #!/usr/bin/env bash
 # What a run writes beside one table: several outputs at once, and the job's own results, which `trawl jobs export` gives without the
 # input.
-#   TRAWL        the program (default ./trawl)
-#   TRAWL_BUILD  where tests/tools/make_tiny is (default build/release)
-set -u
-export LC_ALL=C
-TRAWL=$(realpath "${TRAWL:-./trawl}")
-build=$(realpath "${TRAWL_BUILD:-build/release}")
-if ! command -v python3 >/dev/null || ! "$TRAWL" help jobs >/dev/null; then
-    echo "skipped: job_export_test: no python3"
-    exit 77
-fi
-[ -w /dev/shm ] && export TMPDIR=/dev/shm
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 2
-export HOME=$work XDG_CONFIG_HOME=$work
+source "$(dirname "$0")/../support/shell_test.sh"
+command -v python3 >/dev/null && "$TRAWL" help jobs >/dev/null || skip "no python3"
+enter_work
 "$build/tests/tools/make_tiny" tiny.gguf context=1024 || exit 2
 
-passed=0
-failed=0
-ok() { # description, then a command that must succeed
-    local what=$1
-    shift
-    if "$@" >log 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $what"
-        head -5 log err 2>/dev/null
-    fi
-}
 ask() { "$TRAWL" ask -m tiny.gguf --memory 200M --threads 2 "$@" 2>err; }
-stat_of() { python3 -c 'import json, sys; o = json.load(open("stats")); print(*(o[k] for k in sys.argv[1:]))' "$@"; }
 mkdir docs
 for i in 1 2 3 4 5 6; do echo "Note $i: $((i * 37 % 101)) boats." >docs/$i.txt; done
 cp docs/1.txt docs/same.txt
@@ -165,5 +139,4 @@ ok "and then has its rows" bash -c "'$TRAWL' jobs export old.jsonl.trawl -o o.js
 python3 -c 'import sqlite3; sqlite3.connect("old.jsonl.trawl").execute("PRAGMA user_version = 3")'
 ok "one of a newer trawl is refused" bash -c "! '$TRAWL' jobs export old.jsonl.trawl 2>err && grep -q 'newer trawl' err"
 
-echo "job_export_test: $passed passed, $failed failed"
-[ $failed = 0 ]
+finish

@@ -1,24 +1,12 @@
 #!/usr/bin/env bash
 # Runs that are killed: the same command goes on where it was and its output is byte for byte that of a run that was not. Answers of
 # the test model are arbitrary; that they are the same is what counts.
-#   TRAWL            the program (default ./trawl)
-#   TRAWL_BUILD      where tests/tools/kill_at.so is (default build/release)
 #   N_RANDOM         kills at random moments (default 20)
 #   KILL_STEP, FULL_STEP, POWER_STEP   1: killed, the disk full, the power lost at every change of a file (default 3, 11, 23)
 #   N_SEEDS          how often by chance some of what was not synced survives the power loss (default 1)
-set -u
-export LC_ALL=C
-TRAWL=$(realpath "${TRAWL:-./trawl}")
-build=$(realpath "${TRAWL_BUILD:-build/release}")
-if ! command -v python3 >/dev/null; then
-    echo "skipped: job_test: no python3"
-    exit 77
-fi
-[ -w /dev/shm ] && export TMPDIR=/dev/shm # hundreds of synced writes: on a disk that takes minutes
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 2
-export HOME=$work XDG_CONFIG_HOME=$work
+source "$(dirname "$0")/../support/shell_test.sh"
+command -v python3 >/dev/null || skip "no python3"
+enter_work
 "$build/tests/tools/make_tiny" tiny.gguf context=1024 || exit 2
 mkdir docs
 for i in $(seq -w 1 30); do printf 'Note %s: %d boats left, %d came back.\n' "$i" $((10#$i * 79 % 101)) $((10#$i % 7)); done |
@@ -45,34 +33,9 @@ kind = "score"
 scale = [1, 3]
 T
 
-passed=0
-failed=0
-fail() {
-    failed=$((failed + 1))
-    echo "FAILED: $1"
-    head -5 log 2>/dev/null
-}
-ok() { # description, then a command that must succeed
-    local what=$1
-    shift
-    if "$@" >log 2>&1; then passed=$((passed + 1)); else fail "$what"; fi
-}
 program=("$TRAWL" ask -m tiny.gguf --memory 900M --rows 1100 --threads 2)
 ask() { "${program[@]}" "$@"; }
 sheet=(--sheet sheet.toml docs)
-stat_of() { python3 -c 'import json, sys; o = json.load(open("stats")); print(*(o[k] for k in sys.argv[1:]))' "$@"; }
-# What the job of a killed run holds, as SQLite sees it: it is sound, or there is none yet.
-answers_in() {
-    python3 - "$1" <<'P'
-import os, sqlite3, sys
-if not os.path.exists(sys.argv[1]):
-    sys.exit(print(0))
-db = sqlite3.connect(sys.argv[1])
-sound = db.execute("PRAGMA integrity_check").fetchone()[0]
-there = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'answers'").fetchone()[0]
-print(db.execute("SELECT count(*) FROM answers").fetchone()[0] if there else 0 if sound == "ok" else sound)
-P
-}
 # Goes on with out.$1: nothing that is in the job is computed again, and the bytes are those of ref.$1.
 goes_on() {
     local known
@@ -280,5 +243,4 @@ ok "something was recorded" test "$known" -gt 0
 ok "a dry run reads it" "${slow[@]}" --dry-run --stats stats
 ok "the rest is left" test "$(stat_of recalled sequences)" = "$known $((3000 - known))"
 
-echo "job_test: $passed passed, $failed failed"
-[ $failed = 0 ]
+finish

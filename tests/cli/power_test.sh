@@ -1,36 +1,14 @@
 #!/usr/bin/env bash
 # Power and time from outside: priorities, parts of the day, stopping after a time, what keeps the machine awake, who is told at the
 # end. The local clock is put where a test wants it by TZ. (Batteries, and memory in a pause: test_power.c.)
-#   TRAWL        the program (default ./trawl)
-#   TRAWL_BUILD  where tests/tools/make_tiny is (default build/release)
-set -u
-export LC_ALL=C
-TRAWL=$(realpath "${TRAWL:-./trawl}")
-build=$(realpath "${TRAWL_BUILD:-build/release}")
-[[ $build = */tsan ]] && { echo "skipped: power_test: runs that are timed by the clock, in a build so slow (test_power looks for races)"; exit 77; }
-[ -w /dev/shm ] && export TMPDIR=/dev/shm
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 2
-export HOME=$work XDG_CONFIG_HOME=$work XDG_CACHE_HOME=$work/cache
+source "$(dirname "$0")/../support/shell_test.sh"
+[[ $build = */tsan ]] && skip "runs that are timed by the clock, in a build so slow (test_power looks for races)"
+enter_work
 "$build/tests/tools/make_tiny" slow.gguf dim=256 layers=8 heads=8 context=1024 || exit 2
 "$build/tests/tools/make_tiny" tiny.gguf || exit 2
 mkdir notes
 for i in $(seq 1 400); do echo "Note $i of many: $((i * 7919 % 10007)) boats."; done | split -l 1 -a 3 - notes/
 
-passed=0
-failed=0
-ok() { # description, then a command that must succeed
-    local what=$1
-    shift
-    if "$@" >log 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $what"
-        head -5 log
-    fi
-}
 # Waits until a command succeeds; for two minutes at most.
 waits() {
     for _ in $(seq 1200); do
@@ -55,7 +33,6 @@ for i in $(seq 40); do
     echo "{\"custom_id\": \"$i\", \"method\": \"POST\", \"url\": \"/v1/completions\", \"body\": {\"model\": \"m\", \"max_tokens\": 1, \"prompt\": \"Note $i\"}}"
 done >requests.jsonl
 batch=("$TRAWL" batch -m tiny.gguf --memory 900M --threads 2 -i requests.jsonl -o out.jsonl)
-undated() { sed 's/"created": [0-9]*/"created": 0/' "$1"; }
 "${batch[@]}" --no-job >log 2>&1 || echo "FAILED: a plain batch" "$(cat log)"
 undated out.jsonl >ref.jsonl
 rm -f out.*
@@ -225,5 +202,4 @@ ok "that is told" grep -qE '^grep\|stopped\|143\|' told
 ok "a command that fails changes nothing" test $? = 0
 ok "but is told of" grep -q "the command's exit status is 7" err
 
-echo "power_test: $passed passed, $failed failed"
-[ $failed = 0 ]
+finish
