@@ -92,6 +92,20 @@ run_beside_raw() {
     used=$(calc "($(echo "$before" | field used_bytes_per_s) + $(echo "$after" | field used_bytes_per_s)) / 2")
 }
 
+# find_peer WHAT PROGRAM: the folder of a build of llama.cpp in $peer; leaves, saying so, where there is none or it has no PROGRAM.
+find_peer() {
+    peer=${TRAWL_BENCH_LLAMA:-}
+    if [ -z "$peer" ]; then
+        echo "skipped: beside $1: TRAWL_BENCH_LLAMA=FOLDER names a build of it, and tools/make_peer.sh FOLDER makes one"
+        exit 0
+    fi
+    peer=${peer%/} peer=${peer%/bin}
+    if [ ! -x "$peer/bin/$2" ]; then
+        say "$(basename "$0"): $peer/bin has no $2: tools/make_peer.sh $peer makes it"
+        exit 2
+    fi
+}
+
 results_header="date,machine,commit,command,run,memory_bytes,rows_per_batch,tokens,prompts,sweeps,seconds,rows_per_s,ops_per_s,int8_peak,bytes_read,bytes_per_s,raw_bytes_per_s,bound,bound_ratio,seconds_waiting,peak_memory_bytes,threads,cpu,reader"
 
 # record NAME: appends $result to this machine's file of results.

@@ -25,16 +25,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-peer=${TRAWL_BENCH_LLAMA:-}
-if [ -z "$peer" ]; then
-    echo "skipped: beside llama.cpp: TRAWL_BENCH_LLAMA=FOLDER names a build of it, and tools/make_peer.sh FOLDER makes one"
-    exit 0
-fi
-peer=${peer%/} peer=${peer%/bin}
-if [ ! -x "$peer/bin/llama-batched-bench" ]; then
-    say "bench/peer.sh: $peer/bin has no llama-batched-bench: tools/make_peer.sh $peer makes it"
-    exit 2
-fi
+find_peer "llama.cpp" llama-batched-bench
 threads=$(nproc)
 refused=$(mktemp)
 group= inside=

@@ -27,16 +27,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-peer=${TRAWL_BENCH_LLAMA:-}
-if [ -z "$peer" ]; then
-    echo "skipped: beside llama.cpp's server: TRAWL_BENCH_LLAMA=FOLDER names a build of it, and tools/make_peer.sh FOLDER makes one"
-    exit 0
-fi
-peer=${peer%/} peer=${peer%/bin}
-if [ ! -x "$peer/bin/llama-server" ]; then
-    say "bench/server.sh: $peer/bin has no llama-server: tools/make_peer.sh $peer makes it"
-    exit 2
-fi
+find_peer "llama.cpp's server" llama-server
 tokenizer=${TRAWL_BENCH_TOKENIZER:-${XDG_CACHE_HOME:-$HOME/.cache}/trawl/SmolLM2-135M-Instruct.Q4_1.gguf}
 if [ ! -s "$tokenizer" ]; then
     echo "skipped: beside llama.cpp's server: $tokenizer is not there: make demo fetches it, or TRAWL_BENCH_TOKENIZER names another model"

@@ -9,12 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What must be known together, as far as the options said it. */
 struct given {
-    const char *sheet, *questions, *format, *job;
-    bool no_job;
+    const char *sheet, *questions, *format;
 };
 
 /* "2/3" */
@@ -59,16 +57,8 @@ static int read_one(struct ask_options *options, struct given *given, const stru
         return labels_read(&options->review, use->value, err);
     case OPTION_FORMAT:
         return value_name(use, &given->format, err);
-    case OPTION_JOB:
-        given->job = use->value;
-        return 0;
-    case OPTION_NO_JOB:
-        given->no_job = true;
-        return 0;
     case OPTION_SHARD:
         return read_shard(options, use, err);
-    case OPTION_CHECKPOINT:
-        return recording_read_checkpoint(use, &options->checkpoint_ns, err);
     case OPTION_FIELDS:
         options->fields = use->value;
         return 0;
@@ -78,18 +68,8 @@ static int read_one(struct ask_options *options, struct given *given, const stru
     case OPTION_LINE_BUFFERED:
         options->line_buffered = true;
         return 0;
-    case OPTION_DRY_RUN:
-        options->dry_run = true;
-        return 0;
     case OPTION_SHOW_PROMPT:
         options->show_prompt = true;
-        return 0;
-    case OPTION_STATS:
-        options->stats_path = use->value;
-        return 0;
-    case OPTION_PROGRESS:
-    case OPTION_NO_PROGRESS:
-        options->show_progress = use->row->id == OPTION_PROGRESS;
         return 0;
     default:
         return prompt_option_read(&options->ask, use, err);
@@ -187,7 +167,7 @@ static int exclude_output(struct ask_options *options, struct error *err)
         return fail_memory(err, (input->records.n_globs + n) * sizeof *globs, "options");
     for (size_t i = 0; i < n; i++) {
         bool is_job = i == options->n_outputs;
-        const char *path = is_job ? options->job : options->outputs[i].path;
+        const char *path = is_job ? options->recording.job : options->outputs[i].path;
         if (!path)
             continue;
         char *pattern = pattern_of(path, is_job || options->outputs[i].format->needs_path, err);
@@ -232,18 +212,24 @@ static int choose_outputs(struct ask_options *options, const struct given *given
     for (size_t i = 0; i < options->n_outputs; i++)
         if (choose_format(options, &options->outputs[i], given->format, err) < 0)
             return -1;
-    const char *output = options->outputs[0].path;
-    for (size_t i = 1; i < options->n_outputs && !output; i++)
-        output = options->outputs[i].path;
-    return recording_path(given->job, given->no_job, output, &options->job, err);
+    return 0;
+}
+
+/* The first output that is a file; NULL: none. */
+static const char *first_file(const struct ask_options *options)
+{
+    for (size_t i = 0; i < options->n_outputs; i++)
+        if (options->outputs[i].path)
+            return options->outputs[i].path;
+    return NULL;
 }
 
 int ask_options_read(struct ask_options *options, const struct arguments *arguments,
                      struct error *err)
 {
     struct given given = {0};
-    *options = (struct ask_options){.show_progress = isatty(STDERR_FILENO),
-                                    .checkpoint_ns = RECORDING_CHECKPOINT_NS};
+    *options = (struct ask_options){0};
+    report_options_read(&options->report, arguments);
     options->outputs = calloc(arguments->n_uses + 1, sizeof *options->outputs);
     if (!options->outputs)
         return fail_memory(err, arguments->n_uses * sizeof *options->outputs, "options");
@@ -255,13 +241,15 @@ int ask_options_read(struct ask_options *options, const struct arguments *argume
         power_options_read(&options->power, arguments, err) < 0 ||
         read_questions(options, &given, err) < 0 || calibrate(options, err) < 0 ||
         labels_index(&options->review, err) < 0 || choose_outputs(options, &given, err) < 0 ||
+        recording_options_read(&options->recording, arguments, first_file(options), err) < 0 ||
         exclude_output(options, err) < 0)
         return -1;
+    if (options->show_prompt)
+        recording_options_deinit(&options->recording); /* nothing is run */
     options->ask.questions = options->sheet.questions;
     options->ask.n_questions = (int)options->sheet.n_questions;
     options->ask.system_text = options->sheet.system_text;
     options->ask.threshold = 0.5;
-    options->ask.run.dry_run = options->dry_run;
     bool has_input = arguments->n_operands > 0 || options->input.records.files_from;
     return !has_input && given.questions ? read_prompts(options, err) : 0;
 }
@@ -277,6 +265,6 @@ void ask_options_deinit(struct ask_options *options)
         free(options->output_patterns[i]);
     free(options->output_patterns);
     free(options->outputs);
-    free(options->job);
+    recording_options_deinit(&options->recording);
     *options = (struct ask_options){0};
 }

@@ -6,8 +6,10 @@
 #include "eval/calibration_file.h"
 #include "eval/labels.h"
 #include "output/table.h"
+#include "output/report.h"
 #include "power/power.h"
 #include "record_options.h"
+#include "recording.h"
 #include "sheet/sheet.h"
 
 /* One table of a run: they have the same rows. */
@@ -31,18 +33,17 @@ struct ask_options {
     struct labels review;                      /* of --review */
     struct record_options input;
     struct power_options power;
+    struct recording_options recording;
+    struct report_options report;
     struct ask_output *outputs; /* owned; one at least */
     size_t n_outputs;
     char **output_patterns; /* owned, [n_outputs + 1]: names that this run writes are not input */
-    char *job;              /* owned; NULL: the run is not recorded */
     bool retry_errors;      /* what could not be read is tried again though it has not changed */
     const char *fields;     /* names separated by commas, NULL: those of the first document */
     const char *model;
-    const char *stats_path;
-    uint64_t checkpoint_ns;   /* between two writings of a sweep's state */
     uint64_t shard, n_shards; /* 1..n_shards; 0: all documents */
     bool line_buffered;
-    bool dry_run, show_prompt, show_progress;
+    bool show_prompt;
 };
 
 /* [options] is to be deinited after a failure too. */

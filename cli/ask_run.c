@@ -195,7 +195,7 @@ static void return_lent(struct ask_run *run)
     run->lent = NULL;
     if (!lent)
         return;
-    if (run->options->dry_run) {
+    if (run->options->ask.run.dry_run) {
         asked_record_free(lent);
     } else if (!run->keep_text) {
         free(lent->record->text);
@@ -240,7 +240,7 @@ static int next_document(void *context, struct trawl_document *document, struct 
     run->progress.n_read++;
     run->lent = asked;
     *document = document_of(run, asked);
-    if (run->options->dry_run)
+    if (run->options->ask.run.dry_run)
         return 1;
     *run->queue_end = asked;
     run->queue_end = &asked->next;
@@ -335,7 +335,7 @@ static int resume(void *context, struct trawl_suspended *suspended, struct error
 
 static int finish_table(struct ask_run *run, struct error *err)
 {
-    if (run->options->dry_run)
+    if (run->options->ask.run.dry_run)
         return 0;
     if (!run->tables.list && ask_tables_open(&run->tables, run->options, NULL, err) < 0)
         return -1;
@@ -362,7 +362,7 @@ int ask_run_all(struct ask_run *run, const struct trawl_model *model, struct err
     run->queue_end = &run->queue;
     run->report.n_questions = (uint64_t)options->ask.n_questions;
     run->report.asked = true;
-    run->progress.on = options->show_progress;
+    run->progress.on = options->report.show_progress;
     for (int q = 0; q < options->ask.n_questions; q++)
         any_condition |= options->ask.questions[q].ask_if != NULL;
     run->keep_text = any_condition;
@@ -381,7 +381,6 @@ int ask_run_all(struct ask_run *run, const struct trawl_model *model, struct err
                                             .suspend = suspend,
                                             .paused = paused,
                                             .resume = recorded ? resume : NULL};
-    run->recording.checkpoint_ns = options->checkpoint_ns;
     struct trawl_ask_options ask = options->ask;
     ask.run.n_rows = recording_rows(&run->recording, options->ask.run.n_rows);
     int status = trawl_ask(model, &ask, &callbacks, &run->report.stats, err);

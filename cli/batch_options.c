@@ -1,28 +1,20 @@
 #include "batch_options.h"
 
 #include "base/bytes.h"
-#include "recording.h"
 #include "run_options.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static const char errors_ending[] = ".errors.jsonl", usual_ending[] = ".jsonl";
-
-/* What must be known together, as far as the options said it. */
-struct given {
-    const char *errors, *job;
-    bool no_job;
-};
 
 static const char *file_or_null(const char *value)
 {
     return strcmp(value, "-") == 0 ? NULL : value;
 }
 
-static int read_one(struct batch_options *options, struct given *given,
+static int read_one(struct batch_options *options, const char **errors,
                     const struct option_use *use, struct error *err)
 {
     uint64_t count = 0;
@@ -37,7 +29,7 @@ static int read_one(struct batch_options *options, struct given *given,
         options->output = file_or_null(use->value);
         return 0;
     case OPTION_ERRORS:
-        given->errors = use->value;
+        *errors = use->value;
         return 0;
     case OPTION_TEMPLATE:
         return value_name(use, &options->template_name, err);
@@ -45,24 +37,6 @@ static int read_one(struct batch_options *options, struct given *given,
         if (value_count(use, 8, UINT32_MAX, &count, err) < 0)
             return -1;
         options->window_tokens = (uint32_t)count;
-        return 0;
-    case OPTION_JOB:
-        given->job = use->value;
-        return 0;
-    case OPTION_NO_JOB:
-        given->no_job = true;
-        return 0;
-    case OPTION_CHECKPOINT:
-        return recording_read_checkpoint(use, &options->checkpoint_ns, err);
-    case OPTION_DRY_RUN:
-        options->dry_run = true;
-        return 0;
-    case OPTION_STATS:
-        options->stats_path = use->value;
-        return 0;
-    case OPTION_PROGRESS:
-    case OPTION_NO_PROGRESS:
-        options->show_progress = use->row->id == OPTION_PROGRESS;
         return 0;
     default:
         return 0;
@@ -107,7 +81,7 @@ static int check_files(const struct batch_options *options, struct error *err)
     } files[] = {{"the input", options->input},
                  {"the output", options->output},
                  {"the error file", options->errors},
-                 {"the job", options->job}};
+                 {"the job", options->recording.job}};
     for (int a = 0; a < 4; a++)
         for (int b = a + 1; b < 4; b++)
             if (same_file(files[a].path, files[b].path))
@@ -119,27 +93,26 @@ static int check_files(const struct batch_options *options, struct error *err)
 int batch_options_read(struct batch_options *options, const struct arguments *arguments,
                        struct error *err)
 {
-    struct given given = {0};
-    *options = (struct batch_options){.show_progress = isatty(STDERR_FILENO),
-                                      .checkpoint_ns = RECORDING_CHECKPOINT_NS};
+    const char *errors = NULL;
+    *options = (struct batch_options){0};
+    report_options_read(&options->report, arguments);
     if (arguments->n_operands > 0)
         return fail(err, ERROR_USAGE, "batch reads one file of requests: -i %s",
                     arguments->operands[0]);
     for (size_t i = 0; i < arguments->n_uses; i++)
-        if (read_one(options, &given, &arguments->uses[i], err) < 0)
+        if (read_one(options, &errors, &arguments->uses[i], err) < 0)
             return -1;
     if (run_options_read(&options->run, arguments, err) < 0 ||
         power_options_read(&options->power, arguments, err) < 0 ||
-        name_errors(options, given.errors, err) < 0 ||
-        recording_path(given.job, given.no_job, options->output, &options->job, err) < 0)
+        name_errors(options, errors, err) < 0 ||
+        recording_options_read(&options->recording, arguments, options->output, err) < 0)
         return -1;
-    options->run.dry_run = options->dry_run;
     return check_files(options, err);
 }
 
 void batch_options_deinit(struct batch_options *options)
 {
     free(options->errors);
-    free(options->job);
+    recording_options_deinit(&options->recording);
     *options = (struct batch_options){0};
 }

@@ -3,20 +3,21 @@
 /* The options of `trawl batch`, read and checked against each other. */
 
 #include "arguments.h"
+#include "output/report.h"
 #include "power/power.h"
+#include "recording.h"
 #include "trawl.h"
 
 struct batch_options {
     struct trawl_run_options run;
     struct power_options power;
+    struct recording_options recording;
+    struct report_options report;
     const char *input;  /* NULL: standard input */
     const char *output; /* NULL: standard output */
     char *errors;       /* owned; NULL: standard error */
-    char *job;          /* owned; NULL: the run is not recorded */
-    const char *model, *template_name, *stats_path;
+    const char *model, *template_name;
     uint32_t window_tokens; /* most tokens of a prompt; 0: the usual window */
-    uint64_t checkpoint_ns;
-    bool dry_run, show_progress;
 };
 
 /* [options] is to be deinited after a failure too. */

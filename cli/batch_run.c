@@ -47,7 +47,7 @@ static void line_file_close(struct line_file *file)
 
 static int write_request(struct batch_run *run, const struct request *request, struct error *err)
 {
-    if (run->options->dry_run)
+    if (run->options->run.dry_run)
         return 0;
     if (response_put(&run->maker, request, &run->output.out, err) < 0)
         return fail_context(err, "line %llu", (unsigned long long)request->line);
@@ -58,7 +58,7 @@ static int write_refusal(struct batch_run *run, const struct request *request,
                          const struct refusal *refusal, struct error *err)
 {
     run->n_failed++;
-    if (run->options->dry_run)
+    if (run->options->run.dry_run)
         return 0;
     progress_clear(&run->progress);
     response_refuse(request, refusal, &run->errors.out);
@@ -171,8 +171,8 @@ static int planned(void *context, const struct trawl_plan *plan, struct error *e
     run->most_queue_bytes = request_source_most_waiting(plan->input_bytes);
     if (request_source_begin(&run->source, options->input, plan->input_bytes, err) < 0)
         return -1;
-    if (!options->dry_run && (line_file_open(&run->output, options->output, stdout, err) < 0 ||
-                              line_file_open(&run->errors, options->errors, stderr, err) < 0))
+    if (!options->run.dry_run && (line_file_open(&run->output, options->output, stdout, err) < 0 ||
+                                  line_file_open(&run->errors, options->errors, stderr, err) < 0))
         return -1;
     return 0;
 }
@@ -306,8 +306,7 @@ int batch_run_all(struct batch_run *run, const struct trawl_model *model, struct
     const struct batch_options *options = run->options;
     run->model = model;
     run->queue_end = &run->queue;
-    run->progress.on = options->show_progress;
-    run->recording.checkpoint_ns = options->checkpoint_ns;
+    run->progress.on = options->report.show_progress;
     if (request_source_open(&run->source, model, options->template_name, options->window_tokens,
                             err) < 0)
         return -1;
@@ -321,7 +320,7 @@ int batch_run_all(struct batch_run *run, const struct trawl_model *model, struct
     if (status == 0)
         status = write_ready(run, err);
     fill_report(run);
-    if (status == 0 && !options->dry_run &&
+    if (status == 0 && !options->run.dry_run &&
         (line_file_finish(&run->output, err) < 0 || line_file_finish(&run->errors, err) < 0))
         status = -1;
     struct error second = {0}; /* the first failure is the one to tell */

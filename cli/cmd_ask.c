@@ -13,8 +13,8 @@ static int run_all(struct ask_run *run, const struct trawl_model *model, struct 
         return ask_run_show_prompt(run, model, &(struct out){.file = stdout}, err);
     if (ask_run_all(run, model, err) < 0)
         return -1;
-    return report_end(&run->report, &run->stats, model, &options->ask.run, options->show_progress,
-                      err);
+    return report_end(&run->report, &run->stats, model, &options->ask.run,
+                      options->report.show_progress, err);
 }
 
 int cmd_ask(const struct arguments *arguments)
@@ -33,9 +33,9 @@ int cmd_ask(const struct arguments *arguments)
     interrupt_catch();
     interrupt_catch_progress();
     power_begin(&run.recording.power, &options.power);
-    if (stats_file_open(&run.stats, options.stats_path, &err) < 0 ||
-        recording_open(&run.recording, arguments, options.show_prompt ? NULL : options.job,
-                       options.dry_run, &err) < 0 ||
+    if (stats_file_open(&run.stats, options.report.stats_path, &err) < 0 ||
+        recording_open(&run.recording, arguments, &options.recording, options.ask.run.dry_run,
+                       &err) < 0 ||
         !(model = models_open(arguments, options.model, false, &err))) {
         status = message_error(&err);
     } else {

@@ -11,9 +11,9 @@ static int tell_end(const struct batch_run *run)
     unsigned long long n_failed = run->n_failed, n = run->n_completed + run->n_failed;
     if (n_failed > 0)
         message("%llu of %llu requests %s%s%s", n_failed, n,
-                run->options->dry_run ? "cannot be served" : "failed",
-                run->options->errors && !run->options->dry_run ? "; why is in " : "",
-                run->options->errors && !run->options->dry_run ? run->options->errors : "");
+                run->options->run.dry_run ? "cannot be served" : "failed",
+                run->options->errors && !run->options->run.dry_run ? "; why is in " : "",
+                run->options->errors && !run->options->run.dry_run ? run->options->errors : "");
     return run->n_completed > 0 || n == 0 ? EXIT_MATCH : EXIT_NOTHING;
 }
 
@@ -22,7 +22,8 @@ static int run_all(struct batch_run *run, const struct trawl_model *model, struc
     const struct batch_options *options = run->options;
     if (batch_run_all(run, model, err) < 0)
         return -1;
-    return report_end(&run->report, &run->stats, model, &options->run, options->show_progress, err);
+    return report_end(&run->report, &run->stats, model, &options->run,
+                      options->report.show_progress, err);
 }
 
 int cmd_batch(const struct arguments *arguments)
@@ -41,8 +42,9 @@ int cmd_batch(const struct arguments *arguments)
     interrupt_catch();
     interrupt_catch_progress();
     power_begin(&run.recording.power, &options.power);
-    if (stats_file_open(&run.stats, options.stats_path, &err) < 0 ||
-        recording_open(&run.recording, arguments, options.job, options.dry_run, &err) < 0 ||
+    if (stats_file_open(&run.stats, options.report.stats_path, &err) < 0 ||
+        recording_open(&run.recording, arguments, &options.recording, options.run.dry_run, &err) <
+            0 ||
         !(model = models_open(arguments, options.model, false, &err))) {
         status = message_error(&err);
     } else {

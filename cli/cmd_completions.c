@@ -72,14 +72,16 @@ static void print_bash(struct out *out)
              "}\ncomplete -F _trawl trawl\n");
 }
 
-/* Help texts inside single quotes; [stops]: bytes that mean something to the shell's own syntax and
- * are left out. */
-static void print_quoted(struct out *out, const char *text, const char *stops)
+/* Help texts inside single quotes; [special]: bytes that mean something to what reads them there,
+ * and get a backslash. */
+static void print_quoted(struct out *out, const char *text, const char *special)
 {
     for (; *text; text++) {
+        if (strchr(special, *text))
+            out_char(out, '\\');
         if (*text == '\'')
             out_text(out, "'\\''");
-        else if (!strchr(stops, *text))
+        else
             out_char(out, *text);
     }
 }

@@ -13,7 +13,8 @@
  * match is wanted too. */
 static bool cannot_select(const struct grep_options *options)
 {
-    if (options->text.listing == LIST_FILES_WITHOUT || options->dry_run || options->show_prompt)
+    if (options->text.listing == LIST_FILES_WITHOUT || options->ask.run.dry_run ||
+        options->show_prompt)
         return false;
     bool never_yes = options->invert && options->threshold <= 0 && !options->any_score;
     return options->max_count == 0 || (never_yes && !options->json);
@@ -56,11 +57,11 @@ static int print_reports(struct grep_run *run, struct error *err)
 {
     const struct grep_options *options = run->options;
     struct out screen = {.file = stderr};
-    if (options->dry_run && options->json)
+    if (options->ask.run.dry_run && options->json)
         report_json(&run->report, run->out);
-    else if (options->dry_run)
+    else if (options->ask.run.dry_run)
         report_dry_run(&run->report, run->out);
-    else if (options->show_progress && run->report.stats.sweeps > 0)
+    else if (options->report.show_progress && run->report.stats.sweeps > 0)
         report_screen(&run->report, &screen);
     if (out_flush(run->out, err) < 0)
         return -1;
@@ -71,7 +72,7 @@ static int ask(struct grep_run *run, const struct trawl_model *model, struct err
 {
     struct estimate estimate;
     if (grep_run_all(run, model, err) == 0) {
-        if (run->options->dry_run) {
+        if (run->options->ask.run.dry_run) {
             estimate_make(&estimate, model, &run->options->ask.run, &run->report.stats);
             run->report.estimate = &estimate;
         } else {
@@ -105,7 +106,7 @@ static int run_all(struct grep_run *run, const struct trawl_model *model, struct
         progress_clear(&run->progress);
         return err->kind == ERROR_CANCELLED ? tell_stop(run, err) : message_error(err);
     }
-    if (shows || options->dry_run)
+    if (shows || options->ask.run.dry_run)
         return run->any_trouble ? EXIT_TROUBLE : EXIT_MATCH;
     return grep_run_status(run);
 }
@@ -128,7 +129,7 @@ int cmd_grep(const struct arguments *arguments)
     if (options.power.notify)
         interrupt_catch(); /* else a signal has its own effect: nothing is to be done after it */
     power_begin(&run.power, &options.power);
-    if (stats_file_open(&run.stats, options.stats_path, &err) < 0) {
+    if (stats_file_open(&run.stats, options.report.stats_path, &err) < 0) {
         status = message_error(&err);
     } else if (cannot_select(&options)) {
         run.report.asked = true;

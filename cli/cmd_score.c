@@ -12,7 +12,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <unistd.h>
 
 struct score {
     const struct trawl_model *model;
@@ -24,6 +23,7 @@ struct score {
     struct bytes text;          /* of one token */
     double sum, sum_of_squares; /* of negative log-probabilities */
     uint64_t n_scored;
+    struct report_options told;
     struct progress progress;
     struct report report;
     struct stats_file stats;
@@ -191,10 +191,9 @@ static int read_input(struct score *score, const struct arguments *arguments, bo
 static int run(struct score *score, const struct arguments *arguments, struct error *err)
 {
     bool of_ids = arguments_find(arguments, OPTION_IDS);
-    const struct option_use *stats = arguments_find(arguments, OPTION_STATS);
     struct trawl_run_options options;
     if (run_options_read(&options, arguments, err) < 0 ||
-        stats_file_open(&score->stats, stats ? stats->value : NULL, err) < 0 ||
+        stats_file_open(&score->stats, score->told.stats_path, err) < 0 ||
         read_input(score, arguments, of_ids, err) < 0)
         return -1;
     score->progress.n_read = score->input.n_spans;
@@ -232,8 +231,8 @@ int cmd_score(const struct arguments *arguments)
         status = value_count(top, 0, 1000000, &n_top, &err);
     score.n_top = (uint32_t)n_top;
     score.json = arguments_find(arguments, OPTION_JSON);
-    score.progress.on = (isatty(STDERR_FILENO) || arguments_find(arguments, OPTION_PROGRESS)) &&
-                        !arguments_find(arguments, OPTION_NO_PROGRESS);
+    report_options_read(&score.told, arguments);
+    score.progress.on = score.told.show_progress;
     if (status == 0 && !(model = models_open(arguments, given ? given->value : NULL, false, &err)))
         status = -1;
     score.model = model;

@@ -172,18 +172,8 @@ static int read_one(struct grep_options *options, struct given *given, const str
     case OPTION_NO_TEXT:
         options->no_text = true;
         return 0;
-    case OPTION_DRY_RUN:
-        options->dry_run = true;
-        return 0;
     case OPTION_SHOW_PROMPT:
         options->show_prompt = true;
-        return 0;
-    case OPTION_STATS:
-        options->stats_path = use->value;
-        return 0;
-    case OPTION_PROGRESS:
-    case OPTION_NO_PROGRESS:
-        options->show_progress = use->row->id == OPTION_PROGRESS;
         return 0;
     case OPTION_CALIBRATION:
         calibrations_deinit(&options->calibrations);
@@ -279,7 +269,7 @@ int grep_options_read(struct grep_options *options, const struct arguments *argu
     options->text.before = options->text.after = -1;
     options->any_score = true;
     options->source.fetch.delay_s = 1;
-    options->show_progress = isatty(STDERR_FILENO);
+    report_options_read(&options->report, arguments);
     options->questions = calloc(arguments->n_uses + 1, sizeof *options->questions);
     options->globs = calloc(arguments->n_uses + 1, sizeof *options->globs);
     if (!options->questions || !options->globs)
@@ -314,8 +304,7 @@ int grep_options_read(struct grep_options *options, const struct arguments *argu
     options->any_score = options->any_score && options->n_top > 0;
     options->ask.questions = options->questions;
     options->ask.threshold = options->threshold;
-    options->ask.run.dry_run = options->dry_run;
-    options->show_progress = options->show_progress && !options->quiet;
+    options->report.show_progress = options->report.show_progress && !options->quiet;
     return choose_calibrations(options, err) < 0 ? -1 : check_together(options, err);
 }
 

@@ -5,6 +5,7 @@
 #include "arguments.h"
 #include "eval/calibration_file.h"
 #include "input/source.h"
+#include "output/report.h"
 #include "output/sink.h"
 #include "power/power.h"
 #include "trawl.h"
@@ -16,8 +17,8 @@ struct grep_options {
     struct source_options source;
     struct text_options text;
     struct power_options power;
-    const char *model; /* of -m, NULL: not given */
-    const char *stats_path;
+    struct report_options report;
+    const char *model;              /* of -m, NULL: not given */
     const char *stand_in;           /* the operand when none was given: "-" or "." */
     int64_t max_count;              /* -1: all */
     uint64_t n_top, n_sample, seed; /* 0: not given */
@@ -27,8 +28,7 @@ struct grep_options {
     bool invert, no_messages, quiet;
     bool json, no_text, line_buffered;
     bool any_score; /* --top without --threshold: how high does not matter */
-    bool dry_run, show_prompt;
-    bool show_progress;
+    bool show_prompt;
 };
 
 int grep_options_read(struct grep_options *options, const struct arguments *arguments,

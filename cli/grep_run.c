@@ -77,7 +77,7 @@ static int planned(void *context, const struct trawl_plan *plan, struct error *e
     run->sample.most_bytes = plan->input_bytes / SAMPLE_SHARE;
     if (grep_run_open(run, plan, err) < 0)
         return -1;
-    if (!options->quiet && !options->dry_run && !(run->sink = make_sink(run, err)))
+    if (!options->quiet && !options->ask.run.dry_run && !(run->sink = make_sink(run, err)))
         return -1;
     struct sample_options sample = {.n_wanted = options->n_sample,
                                     .seed = options->seed,
@@ -128,7 +128,7 @@ static void return_lent(struct grep_run *run)
     run->lent = NULL;
     if (!lent)
         return;
-    if (run->options->dry_run) {
+    if (run->options->ask.run.dry_run) {
         item_free(lent);
     } else if (!run->keep_text) {
         free(lent->text);
@@ -155,12 +155,12 @@ static int next_document(void *context, struct trawl_document *document, struct 
             return -1;
         if (status == 0)
             break;
-        if (item->is_end && (!run->queue || run->options->dry_run)) {
+        if (item->is_end && (!run->queue || run->options->ask.run.dry_run)) {
             if (end_file(run, item, err) < 0)
                 return -1;
             continue;
         }
-        if (!run->options->dry_run) {
+        if (!run->options->ask.run.dry_run) {
             *run->queue_end = item;
             run->queue_end = &item->next;
         }
@@ -297,7 +297,7 @@ int grep_run_all(struct grep_run *run, const struct trawl_model *model, struct e
     run->queue_end = &run->queue;
     run->report.asked = true;
     run->keep_text = needs_text(run->options);
-    run->progress.on = run->options->show_progress;
+    run->progress.on = run->options->report.show_progress;
     struct trawl_ask_callbacks callbacks = {.context = run,
                                             .planned = planned,
                                             .next = next_document,

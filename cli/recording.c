@@ -18,7 +18,9 @@ static const char job_ending[] = ".trawl";
 
 /* ---- Options ---- */
 
-int recording_read_checkpoint(const struct option_use *use, uint64_t *ns, struct error *err)
+#define CHECKPOINT_NS UINT64_C(600000000000) /* 10 minutes */
+
+static int read_checkpoint(const struct option_use *use, uint64_t *ns, struct error *err)
 {
     double minutes = 0;
     if (value_real(use, &minutes, err) < 0)
@@ -29,22 +31,38 @@ int recording_read_checkpoint(const struct option_use *use, uint64_t *ns, struct
     return 0;
 }
 
-int recording_path(const char *given, bool no_job, const char *output, char **path,
-                   struct error *err)
+int recording_options_read(struct recording_options *options, const struct arguments *arguments,
+                           const char *output, struct error *err)
 {
-    *path = NULL;
-    if (no_job && given)
-        return fail(err, ERROR_USAGE, "--job and --no-job contradict each other");
-    if (no_job || (!given && !output))
-        return 0;
-    struct bytes job = {0};
-    if (bytes_append_text(&job, given ? given : output, err) < 0 ||
-        (!given && bytes_append_text(&job, job_ending, err) < 0)) {
-        bytes_deinit(&job);
-        return -1;
+    const char *job = NULL;
+    bool no_job = false;
+    *options = (struct recording_options){.checkpoint_ns = CHECKPOINT_NS};
+    for (size_t i = 0; i < arguments->n_uses; i++) {
+        const struct option_use *use = &arguments->uses[i];
+        if (use->row->id == OPTION_JOB)
+            job = use->value;
+        else if (use->row->id == OPTION_NO_JOB)
+            no_job = true;
+        else if (use->row->id == OPTION_CHECKPOINT &&
+                 read_checkpoint(use, &options->checkpoint_ns, err) < 0)
+            return -1;
     }
-    *path = job.data;
-    return 0;
+    if (no_job && job)
+        return fail(err, ERROR_USAGE, "--job and --no-job contradict each other");
+    if (no_job || (!job && !output))
+        return 0;
+    struct bytes path = {0};
+    int status = bytes_append_text(&path, job ? job : output, err);
+    if (status == 0 && !job)
+        status = bytes_append_text(&path, job_ending, err);
+    options->job = path.data;
+    return status;
+}
+
+void recording_options_deinit(struct recording_options *options)
+{
+    free(options->job);
+    options->job = NULL;
 }
 
 /* ---- The run ---- */
@@ -70,10 +88,12 @@ static int join_words(const struct arguments *arguments, struct bytes *out, stru
     return 0;
 }
 
-int recording_open(struct recording *recording, const struct arguments *arguments, const char *path,
-                   bool dry_run, struct error *err)
+int recording_open(struct recording *recording, const struct arguments *arguments,
+                   const struct recording_options *options, bool dry_run, struct error *err)
 {
+    const char *path = options->job;
     recording->path = path;
+    recording->checkpoint_ns = options->checkpoint_ns;
     recording->dry_run = dry_run;
     recording->saved_ns = clock_ns();
     if (join_words(arguments, &recording->command, err) < 0)

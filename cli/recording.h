@@ -13,7 +13,7 @@ struct recording {
     struct job *job;        /* NULL: not recorded; closed by recording_close */
     const char *path;       /* of the job; borrowed */
     bool dry_run;           /* nothing is written down */
-    uint64_t checkpoint_ns; /* between two writings of a sweep's state */
+    uint64_t checkpoint_ns; /* of the options */
     struct power power;     /* begun and ended by the command */
     struct bytes command;   /* the words of this run */
     uint32_t plan_rows;     /* 0: not planned yet */
@@ -24,21 +24,23 @@ struct recording {
 
 /* ---- Options ---- */
 
-#define RECORDING_CHECKPOINT_NS UINT64_C(600000000000) /* 10 minutes */
+struct recording_options {
+    char *job;              /* owned; NULL: the run is not recorded */
+    uint64_t checkpoint_ns; /* between two writings of a sweep's state */
+};
 
-/* Of --checkpoint. */
-int recording_read_checkpoint(const struct option_use *use, uint64_t *ns,
-                              struct error *err) MUST_CHECK;
-/* Where a run is recorded: [given], or beside its [output]; each may be NULL. *path is NULL where
- * it is not, else to be freed. */
-int recording_path(const char *given, bool no_job, const char *output, char **path,
-                   struct error *err) MUST_CHECK;
+/* --job, --no-job and --checkpoint. Without them a run that writes a file, [output], is recorded
+ * beside it; NULL: it writes none. To be deinited after a failure too. */
+int recording_options_read(struct recording_options *options, const struct arguments *arguments,
+                           const char *output, struct error *err) MUST_CHECK;
+void recording_options_deinit(struct recording_options *options);
 
 /* ---- The run ---- */
 
-/* Opens the job of [path], NULL: none. A dry run looks into one that is there and makes none. */
-int recording_open(struct recording *recording, const struct arguments *arguments, const char *path,
-                   bool dry_run, struct error *err) MUST_CHECK;
+/* Opens the job, if there is to be one. A dry run looks into one that is there and makes none. */
+int recording_open(struct recording *recording, const struct arguments *arguments,
+                   const struct recording_options *options, bool dry_run,
+                   struct error *err) MUST_CHECK;
 void recording_close(struct recording *recording);
 
 /* Whether there is a job to write to. */

@@ -29,6 +29,9 @@ int run_options_read(struct trawl_run_options *run, const struct arguments *argu
         case OPTION_EXACT:
             run->exact = true;
             break;
+        case OPTION_DRY_RUN:
+            run->dry_run = true;
+            break;
         default:
             break;
         }

@@ -5,7 +5,8 @@
 #include "arguments.h"
 #include "trawl.h"
 
-/* Those of every run of the engine: --memory, --rows, --threads, --reader, --cpu, --exact. */
+/* Those of every run of the engine: --memory, --rows, --threads, --reader, --cpu, --exact,
+ * --dry-run. */
 int run_options_read(struct trawl_run_options *run, const struct arguments *arguments,
                      struct error *err) MUST_CHECK;
 

@@ -192,6 +192,18 @@ void report_json(const struct report *report, struct out *out)
     out_text(out, "}\n");
 }
 
+void report_options_read(struct report_options *options, const struct arguments *arguments)
+{
+    *options = (struct report_options){.show_progress = isatty(STDERR_FILENO)};
+    for (size_t i = 0; i < arguments->n_uses; i++) {
+        const struct option_use *use = &arguments->uses[i];
+        if (use->row->id == OPTION_STATS)
+            options->stats_path = use->value;
+        else if (use->row->id == OPTION_PROGRESS || use->row->id == OPTION_NO_PROGRESS)
+            options->show_progress = use->row->id == OPTION_PROGRESS;
+    }
+}
+
 int stats_file_open(struct stats_file *stats, const char *path, struct error *err)
 {
     *stats = (struct stats_file){.path = path};

@@ -2,6 +2,7 @@
 #define REPORT_H
 /* What a run did: a screen for people, a JSON object for programs. */
 
+#include "../arguments.h"
 #include "../estimate/estimate.h"
 #include "out.h"
 #include "trawl.h"
@@ -20,6 +21,13 @@ struct report {
     const char *calibration;         /* its method, NULL: none */
     const struct estimate *estimate; /* of a dry run, NULL: none */
 };
+
+/* How a run is told of: --stats, --progress and --no-progress. */
+struct report_options {
+    const char *stats_path; /* NULL: none is wanted */
+    bool show_progress;     /* and the screen at the end; default: to a terminal */
+};
+void report_options_read(struct report_options *options, const struct arguments *arguments);
 
 void report_screen(const struct report *report, struct out *out);
 /* The keys are documented in docs/commands.md. */
