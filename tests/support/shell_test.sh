@@ -26,7 +26,7 @@ enter_work() {
 fail() { # what; with the beginning of what was said, in log and err
     failed=$((failed + 1))
     echo "FAILED: $1"
-    head -5 log err 2>/dev/null
+    cat log err 2>/dev/null | head -10
 }
 ok() { # description, then a command that must succeed
     local what=$1
