@@ -67,7 +67,8 @@ static struct rows rows_new(const struct kernels *kernels, uint32_t k, uint32_t 
 {
     const struct quant_layout layout = quant_layout(k);
     const size_t mr = (size_t)kernels->shape.mr, n = (n_rows + mr - 1) / mr * mr;
-    return (struct rows){allocate(n * layout.k_pad), allocate_ones(n * layout.n_groups)};
+    return (struct rows){allocate(n / mr * gemm_tile_bytes(&kernels->shape, layout.k_pad)),
+                         allocate_ones(n * layout.n_groups)};
 }
 
 static void choose_type(struct gemm_state *state, uint32_t type)
@@ -129,9 +130,11 @@ static void multiply(const struct gemm_state *state, size_t row, size_t n, uint3
     const size_t mr = (size_t)state->kernels->shape.mr, nr = (size_t)state->kernels->shape.nr;
     const size_t inputs = (size_t)(g1 - g0) * layout->group;
     for (size_t r = 0; r < n; r += mr) {
-        const int8_t *a = state->a + (row + r) * layout->k_pad;
+        const int8_t *a =
+            state->a + gemm_tile_bytes(&state->kernels->shape, layout->k_pad) * ((row + r) / mr);
         const uint8_t *next =
-            (const uint8_t *)a + mr * (layout->k_pad + (size_t)g0 * layout->group);
+            (const uint8_t *)a +
+            gemm_tile_bytes(&state->kernels->shape, layout->k_pad + (size_t)g0 * layout->group);
         for (size_t p = panels->first; p < panels->end; p++) {
             const struct gemm_q8_args args = {
                 .layout = layout,

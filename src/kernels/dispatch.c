@@ -11,10 +11,13 @@ void kernels_init(struct kernels *kernels, const struct cpu_level *level)
     memset(kernels, 0, sizeof *kernels);
     kernels->level = level;
 
-#define TAKE_SHAPE(isa, rows, outputs, together, added, need)                                      \
+#define TAKE_SHAPE(isa, rows, outputs, together, added, bytes, need)                               \
     if ((allowed & (need)) == (need))                                                              \
-        kernels->shape = (struct gemm_shape){                                                      \
-            .mr = (rows), .nr = (outputs), .unit = (together), .offset = (added)};
+        kernels->shape = (struct gemm_shape){.mr = (rows),                                         \
+                                             .nr = (outputs),                                      \
+                                             .unit = (together),                                   \
+                                             .offset = (added),                                    \
+                                             .value_bytes = (bytes)};
 #define TAKE_KERNEL(operation, isa, need)                                                          \
     if ((allowed & (need)) == (need))                                                              \
         kernels->operation = operation##_##isa;

@@ -54,7 +54,14 @@ struct gemm_shape {
     int nr;     /* outputs of a panel; divides 32 */
     int unit;   /* neighbouring inputs that lie together in an int8 tile or panel: 4 or 8 */
     int offset; /* added to activations in a tile: 128 where products take them unsigned, else 0 */
+    int value_bytes; /* of an activation in a tile: 1, or 2 where products take words */
 };
+
+/* Bytes of an int8 tile of [k] inputs, or from its begin to its input [k], a multiple of unit. */
+static inline size_t gemm_tile_bytes(const struct gemm_shape *shape, size_t k)
+{
+    return (size_t)shape->mr * k * (size_t)shape->value_bytes;
+}
 
 /* How K inputs are cut. Made by quant_layout(); the same for activations and weights. */
 struct quant_layout {
@@ -65,10 +72,11 @@ struct quant_layout {
 };
 struct quant_layout quant_layout(uint32_t k);
 
-/* Packed int8 activations: tiles of mr rows; tile t at q + t * mr * k_pad and scales + t * mr *
- * n_groups. Inside a tile [k_pad/unit][mr][unit] bytes, the level's offset added, and scales
- * [n_groups][mr]. Rows beyond M in the last tile are zero (scale 0). Packed f32 activations
- * (--exact): tile t at x + t * mr * k, inside [k][mr]. */
+/* Packed int8 activations: tiles of mr rows; tile t at q + t * gemm_tile_bytes(k_pad) and scales +
+ * t * mr * n_groups. Inside a tile [k_pad/unit][mr][unit] bytes, the level's offset added, and
+ * scales [n_groups][mr]; where value_bytes is 2 words instead, and of a unit of 4 the first and
+ * third before the second and fourth. Rows beyond M in the last tile are zero (scale 0). Packed
+ * f32 activations (--exact): tile t at x + t * mr * k, inside [k][mr]. */
 
 /* Packed weights of one panel, int8: w [k_pad/unit][nr][unit], scales [n_groups][nr] floats, start
  * [n_groups][nr] int32: where the level's products begin, which takes its offset back: -offset *

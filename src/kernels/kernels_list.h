@@ -21,7 +21,7 @@
 #define NEED_NEONDOT  (CPU_NEON | CPU_NEON_DOT)
 #define NEED_NEONI8MM (CPU_NEON | CPU_NEON_DOT | CPU_NEON_I8MM)
 
-#define GEMM_SHAPES_C(S) S(c, 4, 8, 4, 0, NEED_C)
+#define GEMM_SHAPES_C(S) S(c, 4, 8, 4, 0, 1, NEED_C)
 
 #define KERNEL_VARIANTS_C(V)                                                                       \
     V(quantize_row, c, NEED_C)                                                                     \
@@ -73,9 +73,9 @@
     UNPACK_VARIANTS_OF(U, avxvnni, NEED_AVXVNNI)                                                   \
     UNPACK_VARIANTS_OF(U, avx512, NEED_AVX512)
 #define GEMM_SHAPES_ARCH(S)                                                                        \
-    S(avx2, 6, 16, 4, 0, NEED_AVX2)                                                                \
-    S(avxvnni, 6, 16, 4, 128, NEED_AVXVNNI)                                                        \
-    S(avx512, 12, 32, 4, 128, NEED_AVX512)
+    S(avx2, 6, 16, 4, 0, 2, NEED_AVX2)                                                             \
+    S(avxvnni, 6, 16, 4, 128, 1, NEED_AVXVNNI)                                                     \
+    S(avx512, 12, 32, 4, 128, 1, NEED_AVX512)
 #define KERNEL_VARIANTS_ARCH(V)                                                                    \
     V(quantize_row, avx2, NEED_AVX2)                                                               \
     V(pack_tile_q8, avx2, NEED_AVX2)                                                               \
@@ -132,8 +132,8 @@
     UNPACK_VARIANTS_OF(U, neon, NEED_NEON)                                                         \
     UNPACK_VARIANTS_OF(U, neoni8mm, NEED_NEONI8MM)
 #define GEMM_SHAPES_ARCH(S)                                                                        \
-    S(neon, 8, 8, 4, 0, NEED_NEON)                                                                 \
-    S(neoni8mm, 8, 8, 8, 0, NEED_NEONI8MM)
+    S(neon, 8, 8, 4, 0, 1, NEED_NEON)                                                              \
+    S(neoni8mm, 8, 8, 8, 0, 1, NEED_NEONI8MM)
 #define KERNEL_VARIANTS_ARCH(V)                                                                    \
     V(quantize_row, neon, NEED_NEON)                                                               \
     V(pack_tile_q8, neon, NEED_NEON)                                                               \

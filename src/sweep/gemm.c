@@ -169,17 +169,18 @@ static void multiply_block(const struct gemm_job *job, const struct scratch *scr
                                      .first = block->k0 == 0};
         kernels->gemm_f32(&args);
     } else {
-        struct gemm_q8_args args = {.layout = layout,
-                                    .a = input->q + block->tile * mr * layout->k_pad,
-                                    .a_scales = input->scales + block->tile * mr * layout->n_groups,
-                                    .panel = panel_at(job, scratch, block->panel),
-                                    .g0 = block->k0 / layout->group,
-                                    .g1 = block->k1 / layout->group,
-                                    .c = block->c,
-                                    .ldc = block->stride,
-                                    .first = block->k0 == 0,
-                                    .n_rows = block->n_rows,
-                                    .next = block->next};
+        struct gemm_q8_args args = {
+            .layout = layout,
+            .a = input->q + block->tile * gemm_tile_bytes(&kernels->shape, layout->k_pad),
+            .a_scales = input->scales + block->tile * mr * layout->n_groups,
+            .panel = panel_at(job, scratch, block->panel),
+            .g0 = block->k0 / layout->group,
+            .g1 = block->k1 / layout->group,
+            .c = block->c,
+            .ldc = block->stride,
+            .first = block->k0 == 0,
+            .n_rows = block->n_rows,
+            .next = block->next};
         kernels->gemm_q8(&args);
     }
 }
@@ -188,8 +189,10 @@ static void multiply_block(const struct gemm_job *job, const struct scratch *scr
 static const uint8_t *tile_at(const struct gemm_job *job, const struct packed *input, size_t tile,
                               uint32_t k)
 {
-    size_t mr = (size_t)job->sweep->shape.kernels->shape.mr;
-    return input->q ? (const uint8_t *)input->q + mr * (tile * job->layout.k_pad + k) : NULL;
+    const struct gemm_shape *shape = &job->sweep->shape.kernels->shape;
+    return input->q
+               ? (const uint8_t *)input->q + gemm_tile_bytes(shape, tile * job->layout.k_pad + k)
+               : NULL;
 }
 
 /* [n_rows] rows from tile [tile] on times panels [first, first + n_panels), inputs [k0, k1). While

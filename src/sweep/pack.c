@@ -33,7 +33,7 @@ bool pack_rows(const struct sweep *sweep, struct scratch *scratch, const struct 
                                         scratch->q + (size_t)r * layout.k_pad,
                                         scratch->q_scales + (size_t)r * layout.n_groups);
     kernels->pack_tile_q8(&layout, n_rows, scratch->q, scratch->q_scales,
-                          packed->q + tile * mr * layout.k_pad,
+                          packed->q + gemm_tile_bytes(&kernels->shape, tile * layout.k_pad),
                           packed->scales + tile * mr * layout.n_groups);
     return finite;
 }
@@ -57,7 +57,7 @@ bool pack_columns(const struct sweep *sweep, struct scratch *scratch, const stru
             kernels->quantize_row(&group, rows + (size_t)r * stride,
                                   scratch->q + (size_t)r * layout.group, scratch->q_scales + r);
     kernels->pack_tile_q8(&group, n_rows, scratch->q, scratch->q_scales,
-                          packed->q + tile * mr * layout.k_pad + g * layout.group * mr,
+                          packed->q + gemm_tile_bytes(&kernels->shape, tile * layout.k_pad + first),
                           packed->scales + tile * mr * layout.n_groups + g * mr);
     return finite;
 }

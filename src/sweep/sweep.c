@@ -80,12 +80,14 @@ static struct packed carve_packed(struct carver *carver, const struct sweep_shap
                                   uint32_t k)
 {
     struct quant_layout layout = quant_layout(k);
-    uint64_t n_rows = round_up(shape->max_rows, (uint64_t)shape->kernels->shape.mr);
+    const struct gemm_shape *gemm = &shape->kernels->shape;
+    uint64_t n_tiles = div_up(shape->max_rows, (uint64_t)gemm->mr),
+             n_rows = n_tiles * (uint64_t)gemm->mr;
     struct packed packed = {NULL, NULL, NULL};
     if (shape->exact) {
         packed.x = carve(carver, n_rows * k * sizeof(float));
     } else {
-        packed.q = carve(carver, n_rows * layout.k_pad);
+        packed.q = carve(carver, n_tiles * gemm_tile_bytes(gemm, layout.k_pad));
         packed.scales = carve(carver, n_rows * layout.n_groups * sizeof(float));
     }
     return packed;

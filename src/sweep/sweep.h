@@ -53,7 +53,7 @@ int sweep_measure(const struct sweep_shape *shape, struct sweep_bytes *bytes,
 /* Rows of activations in the form in which matrices are multiplied (kernels.h: packed activations).
  * One of q8 and f32. */
 struct packed {
-    int8_t *q;     /* tiles of [k_pad/4, mr, 4] */
+    int8_t *q;     /* tiles: kernels.h */
     float *scales; /* tiles of [n_groups, mr] */
     float *x;      /* tiles of [k, mr] */
 };

@@ -193,7 +193,7 @@ static void check_gemm_q8(const struct kernels *kernels, uint32_t k, int n_rows,
     const size_t n_groups = layout.n_groups, k_pad = layout.k_pad;
     struct operand a = operand_new(&layout, n_rows, extreme, rng);
     struct operand w = operand_new(&layout, n_outputs, extreme, rng);
-    struct guarded tile = guarded_new(mr * k_pad),
+    struct guarded tile = guarded_new(gemm_tile_bytes(&kernels->shape, k_pad)),
                    tile_scales = guarded_new(mr * n_groups * sizeof(float));
     struct guarded panel_w = guarded_new(nr * k_pad),
                    panel_scales = guarded_new(nr * n_groups * sizeof(float));
@@ -274,7 +274,7 @@ TEST(gemm_q8_does_not_depend_on_place)
         const int mr = kernels.shape.mr, nr = kernels.shape.nr;
         struct operand a = operand_new(&layout, mr, false, &rng),
                        w = operand_new(&layout, nr, false, &rng);
-        int8_t tile[16 * 512], panel_w[32 * 512];
+        int8_t tile[2 * 16 * 512], panel_w[32 * 512];
         float tile_scales[16 * 2], panel_scales[32 * 2], c[16 * 32], alone[16 * 32];
         int32_t start[32 * 2];
         const struct panel_q8 panel = {panel_w, panel_scales, start};
@@ -320,7 +320,7 @@ TEST(int8_path_is_accurate)
             float *scales = malloc(3 * 64 * n_groups * sizeof *scales),
                   *tile_scales = scales + 64 * n_groups;
             float *panel_scales = tile_scales + 64 * n_groups, c[16 * 32];
-            int8_t *q = malloc(64 * k_pad), *tile = malloc(mr * k_pad),
+            int8_t *q = malloc(64 * k_pad), *tile = malloc(gemm_tile_bytes(&kernels.shape, k_pad)),
                    *panel_w = malloc(nr * k_pad);
             int32_t *start = malloc(nr * n_groups * sizeof *start);
             const struct panel_q8 panel = {panel_w, panel_scales, start};

@@ -23,10 +23,13 @@ enum { N_UNPACKS = sizeof unpacks / sizeof unpacks[0], MAX_NR = 32, ROW_PADDING 
 /* Panels by the instruction set that a variant is named after. */
 static struct gemm_shape shape_of(const char *isa)
 {
-#define SHAPE(name, rows, outputs, together, added, need)                                          \
+#define SHAPE(name, rows, outputs, together, added, bytes, need)                                   \
     if (strcmp(isa, #name) == 0)                                                                   \
-        return (struct gemm_shape){                                                                \
-            .mr = (rows), .nr = (outputs), .unit = (together), .offset = (added)};
+        return (struct gemm_shape){.mr = (rows),                                                   \
+                                   .nr = (outputs),                                                \
+                                   .unit = (together),                                             \
+                                   .offset = (added),                                              \
+                                   .value_bytes = (bytes)};
     GEMM_SHAPES(SHAPE)
 #undef SHAPE
     abort();

@@ -1,7 +1,6 @@
 #ifndef KERNELS_PACK_AVX2_H
 #define KERNELS_PACK_AVX2_H
-/* Laying rows out for the tiles of 6 rows that AVX2 and 256-bit VNNI share. [offset] is the
- * level's (struct gemm_shape). */
+/* Laying rows out for the tiles of 6 rows of AVX2, as words, and of 256-bit VNNI, as bytes. */
 
 #include "kernels/kernels.h"
 
@@ -33,22 +32,10 @@ static inline void load_transposed(const int8_t *q, size_t stride, int n_rows, _
     }
 }
 
-static inline void pack_tile_ymm(const struct quant_layout *layout, int n_rows, const int8_t *q,
-                                 const float *scales, int8_t *tile_q, float *tile_scales,
-                                 int offset)
+static inline void pack_scales_ymm(const struct quant_layout *layout, int n_rows,
+                                   const float *scales, float *tile_scales)
 {
-    const size_t k_pad = layout->k_pad, n_groups = layout->n_groups;
-    const __m256i flip = _mm256_set1_epi8((char)offset);
-    for (size_t k = 0; k < k_pad; k += 32) {
-        __m256i units[8];
-        load_transposed(q + k, k_pad, n_rows, units);
-        for (size_t u = 0; u < 8; u++) {
-            const __m256i unit = _mm256_xor_si256(units[u], flip);
-            int8_t *to = tile_q + (k / 4 + u) * YMM_MR * 4;
-            _mm_storeu_si128((void *)to, _mm256_castsi256_si128(unit));
-            _mm_storel_epi64((void *)(to + 16), _mm256_extracti128_si256(unit, 1));
-        }
-    }
+    const size_t n_groups = layout->n_groups;
     for (size_t g = 0; g < n_groups; g++) {
         for (size_t r = 0; r < YMM_MR; r++)
             tile_scales[g * YMM_MR + r] = r < (size_t)n_rows ? scales[r * n_groups + g] : 0;

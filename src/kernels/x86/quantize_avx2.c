@@ -99,5 +99,19 @@ bool quantize_row_avx2(const struct quant_layout *layout, const float *x, int8_t
 void pack_tile_q8_avx2(const struct quant_layout *layout, int n_rows, const int8_t *q,
                        const float *scales, int8_t *tile_q, float *tile_scales)
 {
-    pack_tile_ymm(layout, n_rows, q, scales, tile_q, tile_scales, 0);
+    for (size_t k = 0; k < layout->k_pad; k += 32) {
+        __m256i units[8];
+        load_transposed(q + k, layout->k_pad, n_rows, units);
+        for (size_t u = 0; u < 8; u++) {
+            const __m256i odd = _mm256_srai_epi16(units[u], 8);
+            const __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(units[u], 8), 8);
+            const __m256i rows_0145 = _mm256_unpacklo_epi32(even, odd);
+            const __m256i rows_2367 = _mm256_unpackhi_epi32(even, odd);
+            __m128i *to = (void *)(tile_q + (k / 4 + u) * YMM_MR * 8);
+            _mm_storeu_si128(to, _mm256_castsi256_si128(rows_0145));
+            _mm_storeu_si128(to + 1, _mm256_castsi256_si128(rows_2367));
+            _mm_storeu_si128(to + 2, _mm256_extracti128_si256(rows_0145, 1));
+        }
+    }
+    pack_scales_ymm(layout, n_rows, scales, tile_scales);
 }
