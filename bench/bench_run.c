@@ -122,7 +122,7 @@ static void print_plan(const struct trawl_plan *plan)
            ", \"rows_per_batch\": %u, \"sweep_bytes\": %" PRIu64 "}\n",
            plan->memory_bytes, plan->least_bytes, plan->process_bytes, plan->model_bytes,
            plan->ring_bytes, plan->scratch_bytes, plan->rows_bytes, plan->input_bytes,
-           plan->pinned_bytes, plan->n_rows, plan->bytes_per_sweep + plan->pinned_bytes);
+           plan->pinned_bytes, plan->n_rows, plan->first_sweep_bytes);
 }
 
 /* Multiply-adds of the matrices, times two, for this run: the last layer has keys and values of

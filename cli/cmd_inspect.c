@@ -135,7 +135,7 @@ static int print_all(const struct trawl_model *model, const struct arguments *ar
         print_model_json(&info, out);
         out_key_count(out, "least_memory_bytes", least_bytes);
         if (planned == 0) {
-            out_key_count(out, "bytes_per_sweep", plan.bytes_per_sweep + plan.pinned_bytes);
+            out_key_count(out, "bytes_per_sweep", plan.first_sweep_bytes);
             out_key_count(out, "slices", plan.n_slices);
         }
         if (has_least)
@@ -147,7 +147,7 @@ static int print_all(const struct trawl_model *model, const struct arguments *ar
         print_model(&info, out);
         if (planned == 0)
             out_format(out, "sweep         %s in %s slices\n",
-                       BYTES(plan.bytes_per_sweep + plan.pinned_bytes), COUNT(plan.n_slices));
+                       BYTES(plan.first_sweep_bytes), COUNT(plan.n_slices));
         if (has_least)
             print_plan("at least", &least, out);
         if (planned == 0)

@@ -133,14 +133,16 @@ struct trawl_plan {
     uint64_t scratch_bytes; /* per-thread panels and tiles */
     uint64_t rows_bytes;    /* all rows of a batch */
     uint64_t input_bytes;   /* documents and prompts waiting */
-    uint64_t pinned_bytes;  /* slices that stay */
+    uint64_t pinned_bytes;  /* slices that stay, as they are or, where that is less, unpacked */
     uint32_t n_rows, least_rows;
     uint32_t bytes_per_row;
     int n_threads;
     uint64_t n_slices, n_pinned;
-    uint64_t bytes_per_sweep; /* read by every sweep after the first: total - pinned */
-    uint64_t layer_weights;   /* numbers that every row is multiplied with */
-    uint64_t head_weights;    /* and those for the rows that are read out */
+    uint64_t first_sweep_bytes; /* read by the first sweep: all slices */
+    uint64_t bytes_per_sweep;   /* read by every other: those that do not stay */
+    uint64_t layer_weights;     /* numbers that every row is multiplied with */
+    uint64_t head_weights;      /* and those for the rows that are read out */
+    uint64_t kept_weights;      /* of both, those that stay in memory unpacked */
     char numerics[32]; /* name of the arithmetic; answers of one name are equal bit for bit */
     const char *cpu;
     const char *reader;

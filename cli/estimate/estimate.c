@@ -33,12 +33,18 @@ static struct work work_of_row(const struct trawl_stats *stats, const struct tra
         .attended = per((double)stats->prompt_tokens, (double)stats->sequences) * width};
 }
 
+/* Weights that [n] sweeps unpack: what stays unpacked, once. */
+static double unpacked_by(const struct trawl_plan *plan, double n)
+{
+    double all = (double)(plan->layer_weights + plan->head_weights);
+    return n > 0 ? all + (n - 1) * (all - (double)plan->kept_weights) : 0;
+}
+
 struct work work_of(const struct trawl_stats *stats, const struct trawl_model_info *info)
 {
     const struct trawl_plan *plan = &stats->plan;
     struct work row = work_of_row(stats, info);
-    return (struct work){.unpacked = (double)stats->sweeps *
-                                     (double)(plan->layer_weights + plan->head_weights),
+    return (struct work){.unpacked = unpacked_by(plan, (double)stats->sweeps),
                          .multiplied = (double)stats->rows * row.multiplied,
                          .attended = (double)stats->rows * row.attended};
 }
@@ -156,11 +162,6 @@ static void measure(struct rates *rates, const struct trawl_model *model,
 
 /* ---- The estimate ---- */
 
-static double unpack_seconds(const struct estimate *estimate, const struct trawl_plan *plan)
-{
-    return estimate->rates.compute.unpack * (double)(plan->layer_weights + plan->head_weights);
-}
-
 static double row_seconds(const struct estimate *estimate, const struct trawl_stats *stats,
                           const struct trawl_model_info *info)
 {
@@ -175,22 +176,27 @@ void estimate_compute(struct estimate *estimate, const struct trawl_stats *stats
     const struct trawl_plan *plan = &stats->plan;
     double sweeps = (double)stats->sweeps, rows = (double)stats->rows;
     double disk = estimate->rates.disk_bytes_per_s;
-    double unpack = unpack_seconds(estimate, plan), row = row_seconds(estimate, stats, info);
+    double unpack_all = estimate->rates.compute.unpack * unpacked_by(plan, 1);
+    double unpack = estimate->rates.compute.unpack * unpacked_by(plan, 2) - unpack_all;
+    double row = row_seconds(estimate, stats, info);
     double read = per((double)plan->bytes_per_sweep, disk),
-           first = per((double)(plan->bytes_per_sweep + plan->pinned_bytes), disk);
+           first = per((double)plan->first_sweep_bytes, disk);
     /* All sweeps but the last are as full as they get. */
     double full = sweeps > 1 ? fmin(plan->n_rows, rows / (sweeps - 1)) : rows;
     estimate->seconds_input = stats->seconds;
-    estimate->seconds_compute = sweeps * unpack + rows * row;
+    estimate->seconds_compute =
+        estimate->rates.compute.unpack * unpacked_by(plan, sweeps) + rows * row;
     estimate->seconds_disk = sweeps > 0 ? first + (sweeps - 1) * read : 0;
     estimate->seconds = stats->seconds;
     for (int i = 0; i < 3; i++) { /* the first sweep, those between, the last */
         double n = i == 0 ? sweeps > 0 : i == 1 ? fmax(sweeps - 2, 0) : sweeps > 1;
         double in_it = i < 2 ? full : fmax(rows - full * (sweeps - 1), 0);
-        estimate->seconds += n * fmax(unpack + in_it * row, i == 0 ? first : read);
+        estimate->seconds +=
+            n * (i == 0 ? fmax(unpack_all + in_it * row, first) : fmax(unpack + in_it * row, read));
     }
     estimate->disk_bound = estimate->seconds_disk > estimate->seconds_compute;
-    estimate->rows_to_hide_disk = fmax(ceil(per((sweeps > 1 ? read : first) - unpack, row)), 0);
+    double hidden = sweeps > 1 ? read - unpack : first - unpack_all;
+    estimate->rows_to_hide_disk = fmax(ceil(per(hidden, row)), 0);
 }
 
 /* The least budget under which a batch has [n_rows] rows; 0: none does. */

@@ -491,8 +491,9 @@ static void finish_stats(struct run *run)
     stats->shared_tokens = stats->prompt_tokens - stats->rows;
     stats->peak_memory_bytes = memory_kernel_peak();
     if (run->options->dry_run) {
-        stats->bytes_read = stats->sweeps * stats->plan.bytes_per_sweep +
-                            (stats->sweeps ? stats->plan.pinned_bytes : 0);
+        stats->bytes_read = stats->sweeps ? stats->plan.first_sweep_bytes +
+                                                (stats->sweeps - 1) * stats->plan.bytes_per_sweep
+                                          : 0;
     } else if (run->stream) {
         struct stream_statistics disk = stream_statistics(run->stream);
         stats->bytes_read = disk.bytes_read + run->sweep.embedding_bytes_read;

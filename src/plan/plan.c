@@ -56,7 +56,8 @@ static int fixed_parts(const struct plan_input *input, uint64_t slice_bytes, uin
                                          .most_bytes = slice_bytes,
                                          .piece = bytes->piece,
                                          .ffn_piece = bytes->ffn_piece,
-                                         .n_threads = input->n_threads};
+                                         .n_threads = input->n_threads,
+                                         .panels = input->exact ? NULL : &input->kernels->shape};
     if (slicing_make(slicing, input->program, &cuts, err) < 0)
         return -1;
     struct stream_ring ring = stream_ring_bytes(slicing->slices, slicing->n_slices);
@@ -164,6 +165,20 @@ static void count_weights(const struct program *program, struct trawl_plan *plan
     }
 }
 
+/* Pins what fits into [free_bytes] beside the ring. With every slice pinned the ring is as large as
+ * what is read through it once, before it is kept in another form: often nothing. */
+static uint64_t pin_slices(uint64_t free_bytes, struct trawl_plan *plan, struct slicing *slicing)
+{
+    slicing_pin(slicing, slicing->total_pinned);
+    struct stream_ring ring = stream_ring_bytes(slicing->slices, slicing->n_slices);
+    uint64_t ring_bytes = min_size(ring.recommended_bytes, plan->ring_bytes);
+    if (slicing->total_pinned + ring_bytes <= free_bytes) {
+        plan->ring_bytes = ring_bytes;
+        return slicing->total_pinned;
+    }
+    return slicing_pin(slicing, free_bytes - plan->ring_bytes);
+}
+
 int plan_make(const struct plan_input *input, struct trawl_plan *plan, struct slicing *slicing,
               struct error *err)
 {
@@ -195,12 +210,15 @@ int plan_make(const struct plan_input *input, struct trawl_plan *plan, struct sl
                     input->n_rows, (double)input->memory_bytes / MIB, plan->n_rows,
                     plan->bytes_per_row, plan->n_rows);
     }
-    if (input->memory_bytes - sum(plan) + plan->ring_bytes >= slicing->total_bytes)
-        plan->ring_bytes = 0; /* every slice may stay: there is nothing to read ahead */
-    plan->pinned_bytes = slicing_pin(slicing, input->memory_bytes - sum(plan));
-    for (size_t i = 0; i < slicing->n_slices; i++)
-        plan->n_pinned += slicing->slices[i].pinned;
-    plan->bytes_per_sweep = slicing->total_bytes - plan->pinned_bytes;
+    plan->pinned_bytes =
+        pin_slices(input->memory_bytes - sum(plan) + plan->ring_bytes, plan, slicing);
+    plan->first_sweep_bytes = plan->bytes_per_sweep = slicing->total_bytes;
+    for (size_t i = 0; i < slicing->n_slices; i++) {
+        const struct slice *slice = &slicing->slices[i];
+        plan->n_pinned += slice->pinned;
+        plan->bytes_per_sweep -= slice->pinned ? slice_read_bytes(slice) : 0;
+        plan->kept_weights += slice->pinned && slice->kept_bytes ? slicing->outputs[i].weights : 0;
+    }
     if (slicing == &own)
         slicing_free(&own);
     return 0;

@@ -19,11 +19,16 @@ uint64_t slice_read_bytes(const struct slice *slice)
     return n_bytes;
 }
 
+uint64_t slice_pinned_bytes(const struct slice *slice)
+{
+    return slice->kept_bytes ? slice->kept_bytes : slice_read_bytes(slice);
+}
+
 struct stream_ring stream_ring_bytes(const struct slice *slices, size_t n_slices)
 {
     uint64_t largest = 0, total = 0;
     for (size_t i = 0; i < n_slices; i++) {
-        if (slices[i].pinned)
+        if (slices[i].pinned && !slices[i].kept_bytes)
             continue;
         uint64_t n_bytes = slice_read_bytes(&slices[i]);
         total += n_bytes;

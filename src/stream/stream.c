@@ -33,7 +33,7 @@ static int check_slices(const struct stream_options *options, uint64_t *pinned_b
         if (!add_size(total, n_bytes, &total))
             return fail(err, ERROR_FORMAT, "the slices add up to more than 2^64 bytes");
         if (slice->pinned)
-            *pinned_bytes += n_bytes;
+            *pinned_bytes += slice_pinned_bytes(slice);
     }
     return 0;
 }
@@ -82,8 +82,9 @@ static int take_memory(struct stream *stream, uint64_t ring_bytes, uint64_t pinn
     uint8_t *next = stream->pinned;
     for (size_t i = 0; i < stream->n_slices; i++)
         if (stream->slices[i].pinned) {
-            stream->slots[i].data = next;
-            next += slice_read_bytes(&stream->slices[i]);
+            *(stream->slices[i].kept_bytes ? &stream->slots[i].kept : &stream->slots[i].data) =
+                next;
+            next += slice_pinned_bytes(&stream->slices[i]);
         }
     return 0;
 }
@@ -188,7 +189,7 @@ static int wait_for_slice(struct stream *stream, size_t i, struct error *err)
     return rc;
 }
 
-int stream_acquire(struct stream *stream, size_t i, const uint8_t *data[2], struct error *err)
+int stream_acquire(struct stream *stream, size_t i, struct slice_data *data, struct error *err)
 {
     uint64_t position = stream->sweep_start + i;
     assert(stream->begun && i < stream->n_slices && position >= stream->wanted);
@@ -201,6 +202,7 @@ int stream_acquire(struct stream *stream, size_t i, const uint8_t *data[2], stru
     struct slot *slot = &stream->slots[i];
     if (slot->state == SLOT_FAILED)
         return report(stream, err);
+    *data = (struct slice_data){.kept = slot->kept, .made = slot->kept && slot->resident};
     uint64_t before = 0;
     for (int p = 0; p < slice->n_parts; p++) {
         const struct slice_part *part = &slice->parts[p];
@@ -208,7 +210,8 @@ int stream_acquire(struct stream *stream, size_t i, const uint8_t *data[2], stru
             stream_keep_error(stream, err);
             return -1;
         }
-        data[p] = slot->data + before + (part->offset - part_start(part));
+        if (!data->made)
+            data->parts[p] = slot->data + before + (part->offset - part_start(part));
         before += part_end(part) - part_start(part);
     }
     slot->state = SLOT_HELD;
@@ -220,6 +223,7 @@ void stream_release(struct stream *stream, size_t i)
 {
     assert(stream->slots[i].state == SLOT_HELD);
     stream->slots[i].state = SLOT_EMPTY;
+    stream->slots[i].resident |= stream->slots[i].kept != NULL;
     stream_advance(stream);
 }
 
@@ -237,7 +241,7 @@ int stream_vacate(struct stream *stream, struct error *err)
     for (size_t i = 0; i < stream->n_slices; i++) {
         struct slot *slot = &stream->slots[i];
         assert(slot->state != SLOT_HELD);
-        *slot = (struct slot){.data = slot->data};
+        *slot = (struct slot){.data = slot->data, .kept = slot->kept};
     }
     stream->ring.n_pieces = 0;
     stream->tail = stream->issue = stream->wanted;

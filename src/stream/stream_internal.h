@@ -26,11 +26,12 @@ enum slot_state {
 
 struct slot {
     uint8_t *data; /* [slice_read_bytes]: in the ring, or the slice's pinned memory */
+    uint8_t *kept; /* [kept_bytes] of pinned memory for what its user makes of it */
     uint32_t n_in_flight;
     uint8_t state;
     bool failed;
     bool in_ring;  /* data is a piece of the ring */
-    bool resident; /* pinned and read */
+    bool resident; /* pinned and read, or made */
 };
 
 /* One request, known by its index (the tag). */

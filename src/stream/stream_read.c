@@ -37,7 +37,7 @@ static bool open_slice(struct stream *stream)
     size_t i = stream->issue % stream->n_slices;
     struct slot *slot = &stream->slots[i];
     slot->failed = false;
-    if (!stream->slices[i].pinned) {
+    if (!stream->slices[i].pinned || (slot->kept && !slot->resident)) {
         uint64_t offset;
         if (!ring_take(&stream->ring, slice_read_bytes(&stream->slices[i]), &offset))
             return false;
@@ -75,7 +75,7 @@ static int submit_next(struct stream *stream, struct error *err)
                                      .n_bytes = flight->n_bytes,
                                      .to = flight->to,
                                      .tag = (uint64_t)index,
-                                     .fresh = slice->pinned};
+                                     .fresh = !slot->in_ring};
     if (stream->ops->submit(stream->reader, &request, err) < 0)
         return fail_context(err, "%s", flight->file->path);
 
@@ -103,7 +103,7 @@ void stream_settle(struct stream *stream, size_t i)
     if (slot->state != SLOT_READING || !slot_is_whole(stream, i))
         return;
     slot->state = slot->failed ? SLOT_FAILED : SLOT_READY;
-    if (slot->state == SLOT_READY && stream->slices[i].pinned)
+    if (slot->state == SLOT_READY && stream->slices[i].pinned && !slot->kept)
         slot->resident = true;
 }
 
@@ -219,7 +219,7 @@ static void drop(struct stream *stream, uint64_t position)
         return; /* not begun: drop_until moves [issue] past it */
     if (slot->state == SLOT_HELD)
         return; /* its user will release it */
-    if (stream->slices[i].pinned && slot->state == SLOT_READY) {
+    if (slot->resident && slot->state == SLOT_READY) {
         slot->state = SLOT_EMPTY;
         return;
     }

@@ -1,7 +1,8 @@
 /* Matrices: slices of weights times all rows. One work item is a piece of a slice's outputs: its
- * weights are unpacked once into the worker's own panels and then multiplied with every row, so
- * workers share nothing but the activations. Three layers, kept apart: unpacking (formats),
- * products (the micro-kernel and its cache blocking), and where results go. */
+ * weights are unpacked once into panels, the worker's own or those that the slice keeps from then
+ * on, and then multiplied with every row, so workers share nothing but the activations. Three
+ * layers, kept apart: unpacking (formats), products (the micro-kernel and its cache blocking), and
+ * where results go. */
 
 #include "base/clock.h"
 #include "base/size.h"
@@ -32,17 +33,35 @@ struct gemm_job {
     uint32_t first, n; /* outputs of the slice */
     uint32_t piece;    /* outputs of an item, of each operand */
     struct quant_layout layout;
+    uint8_t *kept; /* the panels of all items, where the slice keeps them */
+    bool made;     /* they are there already */
 };
 
 /* ---- Unpacking ---- */
+
+/* Where the panels of item [item] go, [n_panels] of them: all their weights, all scales, all
+ * starts. */
+static struct panel_q8 panels_of(const struct gemm_job *job, const struct scratch *scratch,
+                                 size_t item, size_t n_panels)
+{
+    if (!job->kept)
+        return scratch->own;
+    const struct gemm_shape *shape = &job->sweep->shape.kernels->shape;
+    size_t outputs = n_panels * (size_t)shape->nr;
+    uint8_t *w = job->kept + item * (size_t)job->n_operands *
+                                 slicing_panel_bytes(shape, &job->layout, job->piece);
+    float *scales = (float *)(w + outputs * job->layout.k_pad);
+    return (struct panel_q8){(int8_t *)w, scales,
+                             (int32_t *)(scales + outputs * job->layout.n_groups)};
+}
 
 static struct panel_q8 panel_at(const struct gemm_job *job, const struct scratch *scratch,
                                 size_t panel)
 {
     size_t nr = (size_t)job->sweep->shape.kernels->shape.nr;
     size_t groups = panel * nr * job->layout.n_groups;
-    return (struct panel_q8){scratch->panel_q + panel * nr * job->layout.k_pad,
-                             scratch->panel_scales + groups, scratch->panel_start + groups};
+    return (struct panel_q8){scratch->panels.w + panel * nr * job->layout.k_pad,
+                             scratch->panels.scales + groups, scratch->panels.start + groups};
 }
 
 static bool all_finite(const float *x, size_t n)
@@ -323,10 +342,16 @@ static void put(const struct gemm_job *job, struct scratch *scratch, int worker,
         put_rows(job, scratch, row, n_rows, stride, first, n);
 }
 
-/* What is unpacked after panel [panel] of the item: its next panel, or the first one of the item
- * that this worker probably takes next. */
-static struct ahead ahead_of(const struct gemm_job *job, size_t item, size_t panel, size_t n_panels)
+/* What is needed after panel [panel] of the item: the blocks, or kept weights, of its next panel,
+ * or of the first one of the item that this worker probably takes next. */
+static struct ahead ahead_of(const struct gemm_job *job, const struct scratch *scratch, size_t item,
+                             size_t panel, size_t n_panels)
 {
+    if (job->made) {
+        size_t n_bytes = (size_t)job->sweep->shape.kernels->shape.nr * job->layout.k_pad;
+        const uint8_t *next = (const uint8_t *)scratch->panels.w + (panel + 1) * n_bytes;
+        return (struct ahead){next, panel + 1 < n_panels ? n_bytes : 0};
+    }
     size_t later = panel + 1 < n_panels ? item : item + (size_t)job->sweep->shape.n_threads;
     uint32_t at = (uint32_t)min_size(later * job->piece, job->n);
     uint32_t n = (uint32_t)min_size(job->piece, job->n - at);
@@ -349,15 +374,17 @@ static void gemm_item(void *arg, size_t item, int worker)
     size_t n_panels = (size_t)job->n_operands * div_up(n, nr), stride = n_panels * nr;
     size_t all = sweep->active->n_rows;
     bool few = all <= SWEEP_ROW_CHUNK;
-    for (size_t panel = 0; panel < n_panels; panel++) {
+    scratch->panels = panels_of(job, scratch, item, n_panels);
+    for (size_t panel = 0; panel < n_panels && (few || !job->made); panel++) {
         struct rows_of rows = rows_of_panel(job, at, n, panel);
         uint64_t begun = clock_ns();
-        unpack_panel(job, scratch, &rows, panel);
+        if (!job->made)
+            unpack_panel(job, scratch, &rows, panel);
         uint64_t unpacked = clock_ns();
         scratch->unpack_ns += unpacked - begun;
         if (few) {
             multiply(job, scratch, 0, all, panel, panel + 1, stride,
-                     ahead_of(job, item, panel, n_panels));
+                     ahead_of(job, scratch, item, panel, n_panels));
             scratch->products_ns += clock_ns() - unpacked;
         }
     }
@@ -386,19 +413,21 @@ int step_gemm(struct sweep *sweep, const struct step *step, struct error *err)
     if (step->result == RESULT_READ)
         head_begin(sweep);
     for (size_t i = slicing->first_of_step[s]; i < slicing->first_of_step[s + 1]; i++) {
-        const uint8_t *data[2] = {NULL, NULL};
-        if (stream_acquire(sweep->stream, i, data, err) < 0)
+        struct slice_data data;
+        if (stream_acquire(sweep->stream, i, &data, err) < 0)
             return fail_context(err, "%s", step->weight->tensor->name);
         struct gemm_job job = {.sweep = sweep,
                                .step = step,
-                               .operands = {streamed(step->weight, data[0])},
+                               .operands = {streamed(step->weight, data.parts[0])},
                                .n_operands = step->up ? 2 : 1,
                                .first = slicing->outputs[i].first,
                                .n = slicing->outputs[i].n,
                                .piece = step->up ? sweep->bytes.ffn_piece : sweep->bytes.piece,
-                               .layout = quant_layout(step->weight->k)};
+                               .layout = quant_layout(step->weight->k),
+                               .kept = data.kept,
+                               .made = data.made};
         if (step->up)
-            job.operands[1] = streamed(step->up, data[1]);
+            job.operands[1] = streamed(step->up, data.parts[1]);
         parallel_for(sweep->pool, div_up(job.n, job.piece), gemm_item, &job);
         stream_release(sweep->stream, i);
         if (sweep->progress && sweep->progress(sweep->progress_context, s, i))
@@ -419,6 +448,7 @@ static void lowrank_item(void *arg, size_t item, int worker)
     size_t row = item * SWEEP_ROW_CHUNK,
            n_rows = min_size(SWEEP_ROW_CHUNK, sweep->active->n_rows - row);
     size_t width = sweep->shape.network->lowrank_width;
+    scratch->panels = scratch->own;
     for (uint32_t at = 0; at < job->n; at += job->piece) {
         uint32_t n = (uint32_t)min_size(job->piece, job->n - at);
         size_t n_panels = div_up(n, nr);

@@ -27,6 +27,23 @@ static uint32_t outputs_per_slice(const struct step *step, const struct slicing_
     return (uint32_t)min_size(n, round_up(step->weight->n, item));
 }
 
+uint64_t slicing_panel_bytes(const struct gemm_shape *shape, const struct quant_layout *layout,
+                             uint32_t n)
+{
+    uint64_t each = layout->k_pad + layout->n_groups * (sizeof(float) + sizeof(int32_t));
+    return round_up(n, (uint64_t)shape->nr) * each;
+}
+
+/* Whole pages of panels, where they take no more than the blocks do. */
+static uint64_t kept_bytes(const struct step *step, uint32_t n, const struct gemm_shape *shape,
+                           const struct slice *slice)
+{
+    struct quant_layout layout = quant_layout(step->weight->k);
+    uint64_t n_bytes =
+        round_up(slicing_panel_bytes(shape, &layout, n) * (step->up ? 2 : 1), FILE_ALIGN);
+    return n_bytes <= slice_read_bytes(slice) ? n_bytes : 0;
+}
+
 static struct slice_part part_of(const struct weight *weight, uint32_t first, uint32_t n)
 {
     uint64_t row_bytes = tensor_row_bytes(tensor_type_info(weight->tensor->type), weight->k);
@@ -60,12 +77,16 @@ int slicing_make(struct slicing *slicing, const struct program *program,
         for (uint32_t first = 0; first < step->weight->n; first += per_slice) {
             uint32_t n = step->weight->n - first < per_slice ? step->weight->n - first : per_slice;
             struct slice *slice = &slicing->slices[slicing->n_slices];
-            slicing->outputs[slicing->n_slices++] = (struct slice_outputs){first, n};
+            slicing->outputs[slicing->n_slices++] = (struct slice_outputs){
+                first, n, (uint64_t)n * step->weight->k * (step->up ? 2 : 1)};
             slice->parts[slice->n_parts++] = part_of(step->weight, first, n);
             if (step->up)
                 slice->parts[slice->n_parts++] = part_of(step->up, first, n);
+            if (options->panels)
+                slice->kept_bytes = kept_bytes(step, n, options->panels, slice);
             uint64_t n_bytes = slice_read_bytes(slice);
             slicing->total_bytes += n_bytes;
+            slicing->total_pinned += slice_pinned_bytes(slice);
             if (n_bytes > slicing->largest_bytes)
                 slicing->largest_bytes = n_bytes;
         }
@@ -88,9 +109,9 @@ uint64_t slicing_pin(struct slicing *slicing, uint64_t budget_bytes)
      * share as whole slices allow: the disk then works at the same rate everywhere in the sweep. */
     uint64_t passed = 0, pinned = 0;
     for (size_t i = 0; i < slicing->n_slices; i++) {
-        uint64_t n_bytes = slice_read_bytes(&slicing->slices[i]);
+        uint64_t n_bytes = slice_pinned_bytes(&slicing->slices[i]);
         passed += n_bytes;
-        double due = (double)passed * ((double)budget_bytes / (double)slicing->total_bytes);
+        double due = (double)passed * ((double)budget_bytes / (double)slicing->total_pinned);
         slicing->slices[i].pinned =
             pinned + n_bytes <= budget_bytes && (double)(pinned + n_bytes) <= due + 0.5;
         if (slicing->slices[i].pinned)

@@ -164,9 +164,9 @@ static void lay_out_scratch(struct sweep *sweep, struct carver *carver, struct s
     } else {
         scratch->q = carve(carver, mr * row_k_pad);
         scratch->q_scales = carve(carver, mr * (row_k_pad / 64) * sizeof(float));
-        scratch->panel_q = carve(carver, panel);
-        scratch->panel_scales = carve(carver, groups * sizeof(float));
-        scratch->panel_start = carve(carver, groups * sizeof(int32_t));
+        scratch->own.w = carve(carver, panel);
+        scratch->own.scales = carve(carver, groups * sizeof(float));
+        scratch->own.start = carve(carver, groups * sizeof(int32_t));
     }
     scratch->products =
         carve(carver, SWEEP_ROW_CHUNK * max_size(columns, ffn_columns) * sizeof(float));

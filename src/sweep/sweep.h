@@ -63,11 +63,10 @@ struct scratch {
     float *tile; /* [mr, widest k]: rows on their way into a tile */
 
     /* int8 */
-    int8_t *q;       /* [mr, k_pad]: rounded rows of one tile, whole or a group of columns */
-    float *q_scales; /* [mr, n_groups] */
-    int8_t *panel_q; /* panels of one work item */
-    float *panel_scales;
-    int32_t *panel_start;
+    int8_t *q;              /* [mr, k_pad]: rounded rows of one tile, whole or a group of columns */
+    float *q_scales;        /* [mr, n_groups] */
+    struct panel_q8 own;    /* room for the panels of one work item */
+    struct panel_q8 panels; /* of the item at hand: its own, or where the slice keeps them */
 
     /* exact */
     float *floats;  /* [256] weights of one output on their way into a panel */

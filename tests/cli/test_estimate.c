@@ -192,6 +192,7 @@ static struct trawl_stats stats_of(uint64_t rows, uint64_t n_rows, uint64_t byte
                                          .n_threads = 2,
                                          .layer_weights = UINT64_C(7000000000),
                                          .head_weights = UINT64_C(525000000),
+                                         .first_sweep_bytes = bytes,
                                          .bytes_per_sweep = bytes}};
 }
 
@@ -219,6 +220,25 @@ TEST(rates_of_a_run_give_it_back)
     twice.sequences *= 2;
     estimate_compute(&estimate, &twice, &info);
     CHECK_NEAR(estimate.seconds_compute, 400 + 2 * 4600, 1e-6);
+}
+
+TEST(what_stays_is_read_and_unpacked_once)
+{
+    struct trawl_stats stats = stats_of(50000, 1000, UINT64_C(4000000000));
+    stats.plan.bytes_per_sweep /= 4;
+    stats.plan.kept_weights = (stats.plan.layer_weights + stats.plan.head_weights) / 2;
+    stats.seconds_compute = stats.seconds_unpacking = 51; /* 2 s the first sweep, 1 s the others */
+    struct work work = work_of(&stats, &info);
+    struct estimate estimate = {.rates = {.compute = rates_of(&stats, &work),
+                                          .compute_origin = RATES_OF_MODEL,
+                                          .disk_bytes_per_s = 1e9}};
+    estimate_compute(&estimate, &stats, &info);
+    CHECK_NEAR(estimate.seconds_compute, 51, 1e-6);
+    CHECK_NEAR(estimate.seconds_disk, 4 + 49, 1e-9);
+    CHECK_NEAR(estimate.seconds, 4 + 49 * 1 + 0.25, 1e-6);
+    estimate.rates.disk_bytes_per_s = 1e10;
+    estimate_compute(&estimate, &stats, &info);
+    CHECK_NEAR(estimate.seconds, 2 + 49 * 1 + 0.25, 1e-6);
 }
 
 TEST(advice_is_arithmetic)

@@ -63,7 +63,8 @@ static int run_way(const struct trawl_model *model, const struct sequences *sequ
                                          .most_bytes = way->slice_bytes,
                                          .piece = bytes.piece,
                                          .ffn_piece = bytes.ffn_piece,
-                                         .n_threads = way->n_threads};
+                                         .n_threads = way->n_threads,
+                                         .panels = way->exact ? NULL : &kernels.shape};
     if (rc == 0)
         rc = slicing_make(&slicing, &model->program, &cuts, err);
     if (rc == 0) {
@@ -423,6 +424,51 @@ TEST(slices_are_whole_rounds_of_work_items)
         slicing_free(&slicing);
     }
     trawl_model_close(model);
+}
+
+TEST(slices_are_kept_as_panels_where_those_take_no_more)
+{
+    static const struct {
+        enum tensor_type type;
+        bool kept;
+    } cases[] = {{TENSOR_F32, true},   {TENSOR_F16, true},   {TENSOR_BF16, true},
+                 {TENSOR_Q8_0, true},  {TENSOR_Q6_K, false}, {TENSOR_Q4_K, false},
+                 {TENSOR_Q5_1, false}, {TENSOR_Q4_0, false}};
+    struct kernels kernels;
+    kernels_init(&kernels, cpu_level_best());
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tiny_model tiny = {.type = cases[i].type, .dim = 512, .n_vocab = 512};
+        struct trawl_model *model = open_tiny(&tiny, "kept");
+        REQUIRE(model != NULL);
+        for (int panels = 0; panels < 2; panels++) {
+            struct slicing_options cuts = {.usual_bytes = 1 << 18,
+                                           .most_bytes = 1 << 18,
+                                           .piece = 128,
+                                           .ffn_piece = 256,
+                                           .n_threads = 1,
+                                           .panels = panels ? &kernels.shape : NULL};
+            struct slicing slicing;
+            struct error err = {0};
+            REQUIRE(slicing_make(&slicing, &model->program, &cuts, &err) == 0);
+            uint64_t weights = 0, read_bytes = 0;
+            for (size_t s = 0; s < slicing.n_slices; s++) {
+                check_case("case %zu, slice %zu", i, s);
+                const struct slice *slice = &slicing.slices[s];
+                CHECK((slice->kept_bytes > 0) == (panels && cases[i].kept));
+                CHECK(slice->kept_bytes <= slice_read_bytes(slice));
+                weights += slicing.outputs[s].weights;
+                read_bytes += slice_read_bytes(slice);
+            }
+            CHECK_UINT(slicing.total_bytes, read_bytes);
+            /* A byte each, a scale and a start for every 256, whole pages. */
+            if (panels && cases[i].kept)
+                CHECK_NEAR((double)slicing.total_pinned / (double)weights, 1.03125, 0.03);
+            else
+                CHECK_UINT(slicing.total_pinned, read_bytes);
+            slicing_free(&slicing);
+        }
+        trawl_model_close(model);
+    }
 }
 
 int main(int argc, char **argv)

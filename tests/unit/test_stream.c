@@ -46,6 +46,7 @@ static bool scene_open(struct scene *scene, struct rng *rng, uint64_t most_bytes
         struct slice *slice = &scene->slices[i];
         slice->n_parts = 1 + (int)rng_below(rng, 2);
         slice->pinned = rng_below(rng, 4) == 0;
+        slice->kept_bytes = rng_below(rng, 2) * 4096 * (1 + rng_below(rng, 3));
         for (int p = 0; p < slice->n_parts; p++) {
             uint32_t f = (uint32_t)rng_below(rng, 2);
             uint64_t n_bytes = 1 + rng_below(rng, most_bytes);
@@ -76,11 +77,21 @@ static struct stream_options scene_options(struct scene *scene)
                                    .memory = &scene->memory};
 }
 
-static void check_slice(const struct scene *scene, size_t i, const uint8_t *const data[2])
+/* What came is what the file has; or, of a slice that is kept in another form, what was made of it
+ * when it came, a number in every byte. */
+static void check_slice(const struct scene *scene, size_t i, const struct slice_data *data)
 {
     const struct slice *slice = &scene->slices[i];
-    for (int p = 0; p < slice->n_parts; p++)
-        CHECK_BYTES(data[p], scene->content[slice->parts[p].file] + slice->parts[p].offset,
+    if (data->kept) {
+        uint8_t expected[3 * 4096];
+        memset(expected, (int)(i + 1), slice->kept_bytes);
+        if (!data->made)
+            memcpy(data->kept, expected, slice->kept_bytes);
+        CHECK_BYTES(data->kept, expected, slice->kept_bytes);
+    }
+    CHECK((data->kept != NULL) == (slice->pinned && slice->kept_bytes > 0));
+    for (int p = 0; p < slice->n_parts && !data->made; p++)
+        CHECK_BYTES(data->parts[p], scene->content[slice->parts[p].file] + slice->parts[p].offset,
                     slice->parts[p].n_bytes);
 }
 
@@ -90,10 +101,10 @@ static int run_sweep(struct scene *scene, struct stream *stream, bool another, s
     if (stream_begin_sweep(stream, another, err) < 0)
         return -1;
     for (size_t i = 0; i < scene->n_slices; i++) {
-        const uint8_t *data[2];
-        if (stream_acquire(stream, i, data, err) < 0)
+        struct slice_data data;
+        if (stream_acquire(stream, i, &data, err) < 0)
             return -1;
-        check_slice(scene, i, data);
+        check_slice(scene, i, &data);
         stream_release(stream, i);
     }
     return 0;
@@ -127,6 +138,10 @@ TEST(slice_bytes_are_whole_pages)
     CHECK_UINT(stream_ring_bytes(two, 2).least_bytes, 12288);
     CHECK_UINT(stream_ring_bytes(two, 2).recommended_bytes, 12288); /* never more than there is */
     CHECK_UINT(stream_ring_bytes(two + 1, 1).least_bytes, 0);
+    CHECK_UINT(slice_pinned_bytes(two + 1), 1 << 20);
+    two[1].kept_bytes = 4096; /* read through the ring once */
+    CHECK_UINT(stream_ring_bytes(two + 1, 1).least_bytes, 1 << 20);
+    CHECK_UINT(slice_pinned_bytes(two + 1), 4096);
 }
 
 TEST(ring_pieces_never_overlap)
@@ -222,11 +237,11 @@ TEST(several_slices_may_be_held)
     REQUIRE(stream != NULL);
     for (int sweep = 0; sweep < 3; sweep++) {
         CHECK_INT(stream_begin_sweep(stream, sweep < 2, &err), 0);
-        const uint8_t *data[MAX_SLICES][2];
+        struct slice_data data[MAX_SLICES];
         for (size_t i = 0; i < scene.n_slices; i++)
-            CHECK_INT(stream_acquire(stream, i, data[i], &err), 0);
+            CHECK_INT(stream_acquire(stream, i, &data[i], &err), 0);
         for (size_t i = scene.n_slices; i-- > 0;) { /* any order of release */
-            check_slice(&scene, i, data[i]);
+            check_slice(&scene, i, &data[i]);
             stream_release(stream, i);
         }
     }
@@ -240,10 +255,10 @@ TEST(several_slices_may_be_held)
         options.n_slices = 2;
         stream = stream_open(&options, &err);
         REQUIRE(stream != NULL);
-        const uint8_t *data[2];
+        struct slice_data data;
         CHECK_INT(stream_begin_sweep(stream, true, &err), 0);
-        CHECK_INT(stream_acquire(stream, 0, data, &err), 0);
-        CHECK_INT(stream_acquire(stream, 1, data, &err), -1);
+        CHECK_INT(stream_acquire(stream, 0, &data, &err), 0);
+        CHECK_INT(stream_acquire(stream, 1, &data, &err), -1);
         CHECK_INT(err.kind, ERROR_LIMIT);
         stream_close(stream);
     }
@@ -270,13 +285,13 @@ TEST(skipped_slices_cost_nothing_but_their_reads)
         for (int sweep = 0; sweep < 5; sweep++) {
             CHECK_INT(stream_begin_sweep(stream, rng_below(&rng, 2), &err), 0);
             for (size_t i = 0; i < scene.n_slices; i++) {
-                const uint8_t *data[2];
+                struct slice_data data;
                 if (rng_below(&rng, 3) == 0)
                     continue;
-                CHECK_INT(stream_acquire(stream, i, data, &err), 0);
-                check_slice(&scene, i, data);
+                CHECK_INT(stream_acquire(stream, i, &data, &err), 0);
+                check_slice(&scene, i, &data);
                 stream_poll(stream);
-                check_slice(&scene, i, data);
+                check_slice(&scene, i, &data);
                 stream_release(stream, i);
                 if (rng_below(&rng, 40) == 0)
                     break; /* the rest of the sweep is not wanted either */
@@ -308,13 +323,13 @@ TEST(what_was_vacated_is_read_again)
             CHECK_INT(stream_begin_sweep(stream, sweep < 3, &err), 0);
             CHECK_INT(stream_vacate(stream, &err), 0);
             for (size_t i = 0; i < scene.n_slices; i++) {
-                const uint8_t *data[2];
+                struct slice_data data;
                 if (rng_below(&rng, 4) == 0)
                     CHECK_INT(stream_vacate(stream, &err), 0);
                 if (rng_below(&rng, 4) == 0)
                     CHECK_INT(stream_vacate(stream, &err), 0); /* twice is as once */
-                CHECK_INT(stream_acquire(stream, i, data, &err), 0);
-                check_slice(&scene, i, data);
+                CHECK_INT(stream_acquire(stream, i, &data, &err), 0);
+                check_slice(&scene, i, &data);
                 stream_release(stream, i);
             }
             CHECK(stream_statistics(stream).bytes_read - read >= once);
@@ -337,9 +352,9 @@ TEST(null_reader_counts_and_reads_nothing)
     for (int sweep = 0; sweep < 2; sweep++) {
         CHECK_INT(stream_begin_sweep(stream, sweep == 0, &err), 0);
         for (size_t i = 0; i < scene.n_slices; i++) {
-            const uint8_t *data[2];
-            CHECK_INT(stream_acquire(stream, i, data, &err), 0);
-            CHECK_INT(data[0][0], 0);
+            struct slice_data data;
+            CHECK_INT(stream_acquire(stream, i, &data, &err), 0);
+            CHECK(data.made || data.parts[0][0] == 0);
             stream_release(stream, i);
         }
     }
@@ -421,12 +436,12 @@ TEST(a_changed_file_is_an_error)
         options.ring_bytes = 98304; /* the second is read after the first was released */
         struct stream *stream = stream_open(&options, &err);
         REQUIRE(stream != NULL);
-        const uint8_t *data[2];
+        struct slice_data data;
         CHECK_INT(stream_begin_sweep(stream, false, &err), 0);
-        CHECK_INT(stream_acquire(stream, 0, data, &err), 0);
+        CHECK_INT(stream_acquire(stream, 0, &data, &err), 0);
         REQUIRE(truncate(scene.files[0].path, 800000) == 0);
         stream_release(stream, 0);
-        CHECK_INT(stream_acquire(stream, 1, data, &err), -1);
+        CHECK_INT(stream_acquire(stream, 1, &data, &err), -1);
         CHECK_INT(err.kind, ERROR_IO);
         CHECK_CONTAINS(err.text, "weights0");
         stream_close(stream);
