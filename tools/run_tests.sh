@@ -3,6 +3,7 @@
 # A program that dies or fails without counting is one failure; one that exits 77 without counting is one skipped. The last line of
 # all is the sum. `make check` calls it with every test program of build/$BUILD; the scripts are found here.
 #   T     only programs and scripts whose names contain it; if there are none, only tests whose names contain it
+#   ONLY  only programs and scripts whose names this regular expression matches
 #   JOBS  how many at a time (default: cores)
 cd "$(dirname "$0")/.." || exit 2
 root=$PWD
@@ -10,7 +11,7 @@ build=build/${BUILD:-release}
 
 # One test; what it prints, and the summed line's three numbers, go to files.
 run_one() {
-    local test=$1 name log status counts
+    local test=$1 name log status counts started=$SECONDS
     name=$(basename "$test")
     log=$LOGS/$name.log
     case $test in */tests/*/test_* | */tests/*/check_*) if [ -x "$test" ] && [ -n "$NAMES" ]; then set -- "$test" "$NAMES"; fi ;; esac
@@ -27,6 +28,7 @@ run_one() {
         echo "FAILED $name: exit $status" >>"$log"
     fi
     echo "$counts" >"$LOGS/$name.counts"
+    echo "$((SECONDS - started)) $name" >"$LOGS/$name.seconds"
     flock "$LOGS" cat "$log"
 }
 
@@ -39,9 +41,12 @@ LOGS=$(mktemp -d)
 trap 'rm -rf "$LOGS"' EXIT
 NAMES=
 tests=()
-for test in "$@" tests/golden/check_golden.py tests/cli/*; do
-    [ -f "$test" ] && [ -x "$test" ] && [[ $(basename "$test") = *"${T:-}"* ]] && tests+=("$root/$test")
+add() { [ -f "$1" ] && [ -x "$1" ] && [[ $(basename "$1") = *"${T:-}"* && $(basename "$1") =~ ${ONLY:-.} ]] && tests+=("$root/$1"); }
+all=("$@" tests/golden/check_golden.py tests/cli/*.{sh,py})
+for longest in tests/cli/job_test.sh tests/cli/power_test.sh "$build/tests/engine/test_sweep" tests/cli/batch_job_test.sh; do # they begin first
+    for test in "${all[@]}"; do [ "$test" = "$longest" ] && add "$test"; done
 done
+for test in "${all[@]}"; do [[ " ${tests[*]} " = *" $root/$test "* ]] || add "$test"; done
 if [ ${#tests[@]} = 0 ]; then
     NAMES=$T
     tests=("${@/#/$root/}")
@@ -57,6 +62,7 @@ case ${BUILD:-release} in asan | tsan | cover | debug) export TEST_LIGHT=1 N_RAN
 "$build/tests/tools/make_tiny" "$TRAWL_TEST_MODEL" || exit 2
 printf '%s\0' "${tests[@]}" | xargs -0 -n 1 -P "${JOBS:-$(nproc)}" "$0" --one
 
+echo "longest, in seconds: $(cat "$LOGS"/*.seconds | sort -rn | head -8 | paste -sd, | sed 's/,/, /g')"
 cat "$LOGS"/*.counts | awk '
     { passed += $1; failed += $2; skipped += $3 }
     END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 || passed + skipped == 0 }'
