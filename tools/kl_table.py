@@ -4,7 +4,8 @@
     tools/make_peer.sh build/peer
     tools/kl_table.py --peer build/peer --model MODEL.gguf --text wiki.test.raw [--trawl ./trawl]
 
-MODEL is taken as it is and requantised by llama.cpp's tool to each of --types. The truth of every
+MODEL is taken as it is ("shipped") and requantised by llama.cpp's tool to each of --types; with
+--pure every matrix is of the type that is named, where its rows allow that. The truth of every
 file (of architecture llama) is the f32 forward of *its own* weights as gguf-py unpacks them
 (transformers, CPU), so that only the engines' arithmetic is measured, not the quantisation. Both
 engines read the same ids: the first --chunks x --length tokens of the text, each chunk from an
@@ -81,14 +82,14 @@ def truth_tables(model: Path, chunks: list[list[int]]) -> list[np.ndarray]:
     return tables
 
 
-def requantise(peer_folder: Path, model: Path, kind: str, work: Path) -> Path:
-    """model as another type, by way of F32: the file, made once."""
-    target = work / f"{model.stem}.to-{kind}.gguf"
+def requantise(peer_folder: Path, model: Path, kind: str, pure: bool, work: Path) -> Path:
+    """model as another type, by way of F32: the file, made once. pure: no matrix is of another."""
+    target = work / f"{model.stem}.to-{kind}{'-pure' if pure else ''}.gguf"
     if not target.exists():
         plain, partial = work / "plain.gguf", target.with_suffix(".part")
         quantiser = peer_folder / "bin" / "llama-quantize"
         variants.tool(quantiser, "--allow-requantize", model, plain, "F32")
-        variants.tool(quantiser, plain, partial, kind)
+        variants.tool(quantiser, *(["--pure"] if pure else []), plain, partial, kind)
         plain.unlink()
         partial.rename(target)
     return target
@@ -133,7 +134,10 @@ def main() -> int:
     parser.add_argument("--trawl", type=Path, help="the program; without it only llama.cpp")
     parser.add_argument("--trawl-option", action="append", default=[], metavar="OPTION",
                         help="passed to trawl score, as in --trawl-option=--cpu=c")
-    parser.add_argument("--types", nargs="*", default=["Q8_0", "Q4_K_M"])
+    parser.add_argument("--types", nargs="*", default=["shipped", "Q8_0", "Q4_K_M"],
+                        metavar="TYPE", help="shipped: the file as it is")
+    parser.add_argument("--pure", action="store_true",
+                        help="every matrix of the type, not the quantiser's mixture under its name")
     parser.add_argument("--work", type=Path, default=Path("build/kl"))
     parser.add_argument("--chunks", type=int, default=4)
     parser.add_argument("--length", type=int, default=512, help="tokens of a chunk")
@@ -144,8 +148,9 @@ def main() -> int:
     chunks = token_chunks(args.model, args.text, args.chunks, args.length)
     print("| file | trawl: mean KL | same best | llama.cpp: mean KL | same best | ratio |"
           f" llama.cpp beyond {args.top} ids |\n|---|---|---|---|---|---|---|", flush=True)
-    for kind in [None, *args.types]:
-        model = requantise(args.peer, args.model, kind, args.work) if kind else args.model
+    for kind in args.types:
+        model = (args.model if kind == "shipped" else
+                 requantise(args.peer, args.model, kind, args.pure, args.work))
         truths = truth_tables(model, chunks)
         by_top, by_all = peer_distances(args.peer, model, chunks, truths, args.top)
         ours, ratio = "- | -", "-"
@@ -153,7 +158,7 @@ def main() -> int:
             command = [str(args.trawl.resolve()), *args.trawl_option]
             found = trawl_distance(command, model, chunks, truths, args.top, args.work)
             ours, ratio = str(found), f"{found.kl / by_top.kl:.2f}"
-        print(f"| {kind or 'as shipped'} | {ours} | {by_top} | {ratio} |"
+        print(f"| {kind} | {ours} | {by_top} | {ratio} |"
               f" {(by_all.kl - by_top.kl) / by_all.positions:.5f} |", flush=True)
     return 0
 
