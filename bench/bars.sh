@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# make bench-bars: every bar that trawl's speed is held to, measured on this machine, as the table of docs/performance.md.
+# make bench-bars: every bar that trawl's speed and accuracy are held to, measured on this machine, as the table of docs/performance.md.
 #
-#   bench/bars.sh [--parts "kernels attention runs shares stream disk balance peer server airllm"] [--turns 3] [--types "Q4_K F16"] [--table]
+#   bench/bars.sh [--parts "kernels attention runs shares stream disk balance peer server airllm accuracy"] [--turns 3] [--types "Q4_K F16"] [--table]
 #
 # Each part appends to bench/results/<machine>-bars.csv; the table is made of the newest figure of every bar, and takes the place of this machine's table in
 # docs/performance.md. --table measures nothing. All parts take two hours on two cores, and 60 GB of disk; whole models of one shape are cut to 8 layers.
 # What a part compares is said beside its function. Figures are medians of turns; a share of the peak, or of the raw rate of the disk, is of one taken right beside it.
 set -euo pipefail
-parts="kernels attention runs shares stream disk balance peer server airllm" turns=3 types="Q4_K Q5_K Q6_K Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 F16 BF16 F32" table_only=
+parts="kernels attention runs shares stream disk balance peer server airllm accuracy" turns=3 types="Q4_K Q5_K Q6_K Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 F16 BF16 F32" table_only=
 source "$(dirname "$0")/common.sh"
 while [ $# -gt 0 ]; do
     case $1 in
@@ -212,6 +212,33 @@ part_airllm() {
     done
 }
 
+# The int8 arithmetic beside llama.cpp's on real weights, TRAWL_BENCH_MODEL=FILE.gguf (of architecture llama, and of a type with blocks of 32) and
+# TRAWL_BENCH_TEXT=FILE: the highest ratio of mean KL to the float forward of the same weights. llama.cpp rounds activations in groups of 32 for types with
+# blocks of 32, and of 256 for K-quants; for those the model is padded, so that all its matrices can be K-quants. $PYTHON needs what tools/kl_table.py does.
+part_accuracy() {
+    local peer folder=$models/accuracy padded
+    if [ -z "${TRAWL_BENCH_LLAMA:-}" ] || [ -z "${TRAWL_BENCH_MODEL:-}" ] || [ -z "${TRAWL_BENCH_TEXT:-}" ]; then
+        say "skipped: accuracy beside llama.cpp: TRAWL_BENCH_LLAMA=FOLDER names a build of it, TRAWL_BENCH_MODEL a GGUF file and TRAWL_BENCH_TEXT a text"
+        return 0
+    fi
+    peer=${TRAWL_BENCH_LLAMA%/} peer=${peer%/bin}
+    mkdir -p "$folder"
+    padded=$folder/$(basename "$TRAWL_BENCH_MODEL" .gguf).padded.gguf
+    kl_bar "32-block types" 1.5 "$TRAWL_BENCH_MODEL" shipped Q8_0 Q4_0 Q5_1
+    [ -s "$padded" ] || "${PYTHON:-python3}" "$root/tools/pad_model.py" "$TRAWL_BENCH_MODEL" "$padded" || return 0
+    kl_bar "K-quants, padded" 0.5 "$padded" Q4_K Q5_K Q6_K
+}
+
+# kl_bar WHAT TARGET MODEL TYPES...: the highest ratio of tools/kl_table.py's table.
+kl_bar() {
+    local what=$1 target=$2 model=$3 rows
+    shift 3
+    rows=$("${PYTHON:-python3}" "$root/tools/kl_table.py" --peer "$peer" --trawl "$root/trawl" --model "$model" --text "$TRAWL_BENCH_TEXT" --work "$folder" --pure \
+        --types "$@" | tail -n +3) || { say "not run: accuracy beside llama.cpp, $what"; return 0; }
+    bar "mean KL beside llama.cpp, $what" "$(echo "$rows" | awk -F ' *[|] *' '{ printf "%s%s %s and %s", (NR > 1 ? "; " : ""), $2, $3, $5 }')" "<=" "$target" \
+        "$(echo "$rows" | awk -F ' *[|] *' '{ print $7 }' | sort -gr | head -n 1)" x
+}
+
 # The newest figure of every bar, as Markdown; into docs/performance.md between this machine's marks.
 table() {
     local page=$root/docs/performance.md begin="<!-- bars: $slug -->" end="<!-- end of bars: $slug -->" made
@@ -235,7 +262,7 @@ table() {
 }
 
 if [ -z "$table_only" ]; then
-    keep_pages
+    [ "$parts" = accuracy ] || keep_pages # nothing of that is timed
     echo "$(machine_name); commit $(commit_name); $(date -u +%Y-%m-%d); $(nproc) threads"
     for part in $parts; do
         declare -F "part_$part" >/dev/null || { say "bench/bars.sh: no such part: $part"; exit 2; }
