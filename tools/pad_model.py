@@ -93,7 +93,7 @@ def refuse(reader: gguf.GGUFReader) -> str | None:
         return "one of several files; join them first (llama-gguf-split --merge)"
     heads, kv_heads = value("llama.attention.head_count"), value("llama.attention.head_count_kv")
     if not isinstance(heads, int) or not isinstance(kv_heads or heads, int):
-        return "layers differ in their number of heads"
+        return "gives no number of heads that is the same in all layers"
     if heads % (kv_heads or heads):
         return f"{heads} heads are no multiple of {kv_heads} key heads"
     if value("llama.attention.key_length") != value("llama.attention.value_length"):
