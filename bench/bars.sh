@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
 # make bench-bars: every bar that trawl's speed and accuracy are held to, measured on this machine, as the table of docs/performance.md.
 #
-#   bench/bars.sh [--parts "kernels attention runs shares stream disk balance peer server airllm accuracy"] [--turns 3] [--types "Q4_K F16"] [--table]
+#   bench/bars.sh [--parts "kernels attention runs shares stream disk balance peer server airllm accuracy arm"] [--turns 3] [--types "Q4_K F16"]
+#                 [--peer-parts "types 8B exact avx2 capped"] [--table]
 #
 # Each part appends to bench/results/<machine>-bars.csv; the table is made of the newest figure of every bar, and takes the place of this machine's table in
-# docs/performance.md. --table measures nothing. All parts take two hours on two cores, and 60 GB of disk; whole models of one shape are cut to 8 layers.
+# docs/performance.md. --table measures nothing. All parts take two hours and a half on two cores, and 60 GB of disk; 8B models of all types are cut to 8 layers.
 # What a part compares is said beside its function. Figures are medians of turns; a share of the peak, or of the raw rate of the disk, is of one taken right beside it.
 set -euo pipefail
-parts="kernels attention runs shares stream disk balance peer server airllm accuracy" turns=3 types="Q4_K Q5_K Q6_K Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 F16 BF16 F32" table_only=
+parts="kernels attention runs shares stream disk balance peer server airllm accuracy arm" turns=3 peer_parts="types 8B exact avx2 capped" types="Q4_K Q5_K Q6_K Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 F16 BF16 F32" table_only=
 source "$(dirname "$0")/common.sh"
 while [ $# -gt 0 ]; do
     case $1 in
     --parts) parts=$2; shift ;;
     --turns) turns=$2; shift ;;
     --types) types=$2; shift ;;
+    --peer-parts) peer_parts=$2; shift ;;
     --table) table_only=1 ;;
     *) say "bench/bars.sh: no such option: $1"; exit 2 ;;
     esac
@@ -174,17 +176,19 @@ part_balance() {
 part_peer() {
     local line
     [ -n "${TRAWL_BENCH_LLAMA:-}" ] || { say "skipped: beside llama.cpp: TRAWL_BENCH_LLAMA=FOLDER names a build of it"; return 0; }
-    "$root/bench/peer.sh" --layers 8 --turns "$turns"
-    peer_bars
+    local file=$root/bench/results/$slug-peer.csv before
+    before=$(cat "$file" 2>/dev/null | wc -l)
+    "$root/bench/peer.sh" --parts "$peer_parts" --turns "$turns"
+    peer_bars "$file" "$before"
 }
 
-# The newest ratio of every model, options and build.
+# peer_bars FILE N: the newest ratio of every model, options and build that came after its first N lines.
 peer_bars() {
     local model options build setting ratio target ours theirs
     while IFS=, read -r model options build setting ratio target ours theirs; do
         [ "$target" = - ] && continue
         bar "beside llama.cpp: $model${options:+, $options}, $build" "$(calc "$ours" %.1f) and $(calc "$theirs" %.1f) tokens/s ($setting)" ">=" "$target" "$ratio" x
-    done < <(awk -F, 'NR > 1 { k = $5 FS $6 FS $9; if (!(k in row)) order[++n] = k; row[k] = $5 FS $6 FS $9 FS $10 FS $12 FS $13 FS $7 FS $11 } END { for (i = 1; i <= n; i++) print row[order[i]] }' "$root/bench/results/$slug-peer.csv")
+    done < <(awk -F, -v before="$2" 'NR > 1 && NR > before { k = $5 FS $6 FS $9; if (!(k in row)) order[++n] = k; row[k] = $5 FS $6 FS $9 FS $10 FS $12 FS $13 FS $7 FS $11 } END { for (i = 1; i <= n; i++) print row[order[i]] }' "$1")
 }
 
 # A sheet about pages beside llama.cpp's server: see server.sh.
@@ -237,6 +241,17 @@ kl_bar() {
         --types "$@" | tail -n +3) || { say "not run: accuracy beside llama.cpp, $what"; return 0; }
     bar "mean KL beside llama.cpp, $what" "$(echo "$rows" | awk -F ' *[|] *' '{ printf "%s%s %s and %s", (NR > 1 ? "; " : ""), $2, $3, $5 }')" "<=" "$target" \
         "$(echo "$rows" | awk -F ' *[|] *' '{ print $7 }' | sort -gr | head -n 1)" x
+}
+
+# Instructions of the ARM64 kernels beside what their loops were meant to need: see arm_counts.sh.
+part_arm() {
+    local rows
+    if ! rows=$("$root/bench/arm_counts.sh" | awk -F ' *[|] *' '/^$/ && n { exit } $2 ~ /^neon/ { n++; printf "%s %s of %s %.3f\n", $2, $4, $3, $4 / $3 }') || [ -z "$rows" ]; then
+        say "skipped: instructions of the ARM64 kernels"
+        return 0
+    fi
+    bar "ARM64, counted: instructions a multiply-add over those designed" "$(echo "$rows" | awk '{ printf "%s%s %s %s %s", (NR > 1 ? "; " : ""), $1, $2, $3, $4 }')" "<=" 1.1 \
+        "$(echo "$rows" | awk '{ print $5 }' | sort -gr | head -n 1)" x
 }
 
 # The newest figure of every bar, as Markdown; into docs/performance.md between this machine's marks.

@@ -15,8 +15,9 @@
 #include <unistd.h>
 
 /* How long a thread without work looks for more before it sleeps: longer than the gaps between the
- * steps of a layer, far shorter than a wait for the disk. */
-#define SPIN_NS 50000
+ * steps of a layer, and than a slice takes to come from a fast disk, for where that is the bound a
+ * thread would be woken for each. */
+#define SPIN_NS 500000
 
 /* The state of the current loop in one word, so that entering it is one compare-and-swap:
  * bits 0-30 threads inside, bit 31 closed (nobody may enter any more), bits 32-63 number of the

@@ -218,7 +218,7 @@ static int open_engine(struct run *run, struct error *err)
     /* A small share of the file tells the device's rate; a small file is not worth asking. */
     const struct file *first = run->files[n_files - 1];
     if (strcmp(prepared->reader->name, "null") != 0 && first->size_bytes > (64u << 20) &&
-        probe_read_rate(first, prepared->reader, 32u << 20, STREAM_REQUEST_BYTES, 8, &run->memory,
+        probe_read_rate(first, prepared->reader, 32u << 20, 512u << 10, 8, &run->memory,
                         &run->stats->raw_bytes_per_s, err) < 0)
         return -1;
 

@@ -5,8 +5,8 @@
 #include <assert.h>
 #include <inttypes.h>
 
-/* Requests in flight where slices are small: 4 MB. More of them bring no more bytes from the disks
- * seen, and take more memory than the caches hold (ring.h). */
+/* Requests in flight where slices are small: some 8 MB. More of them bring no more bytes from the
+ * disks seen, and take more memory than the caches hold (ring.h). */
 #define LEAST_IN_FLIGHT 8
 
 static int check_slices(const struct stream_options *options, uint64_t *pinned_bytes,

@@ -18,8 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of one request; the last of a slice may be less. */
-#define STREAM_REQUEST_BYTES (512u << 10)
+/* At most, of one request: a part of a slice is read by equal ones, as few as there may be. */
+#define STREAM_REQUEST_BYTES (1280u << 10)
 
 struct slice_part {
     uint32_t file;            /* index into the stream's files */

@@ -51,6 +51,13 @@ static bool open_slice(struct stream *stream)
     return true;
 }
 
+/* Each of the requests that read a part, but the last, which may be a page or some less. */
+static uint64_t request_bytes(const struct slice_part *part)
+{
+    uint64_t n_bytes = part_end(part) - part_start(part);
+    return round_up(div_up(n_bytes, div_up(n_bytes, STREAM_REQUEST_BYTES)), FILE_ALIGN);
+}
+
 static int submit_next(struct stream *stream, struct error *err)
 {
     size_t i = stream->issue % stream->n_slices;
@@ -67,7 +74,7 @@ static int submit_next(struct stream *stream, struct error *err)
     flight->slice = i;
     flight->file = stream->files[part->file];
     flight->offset = offset;
-    flight->n_bytes = left < STREAM_REQUEST_BYTES ? (uint32_t)left : STREAM_REQUEST_BYTES;
+    flight->n_bytes = (uint32_t)min_size(left, request_bytes(part));
     flight->needed_bytes = needed < flight->n_bytes ? needed : flight->n_bytes;
     flight->to = slot->data + before + stream->issue_done;
     struct reader_request request = {.file = flight->file,
