@@ -122,34 +122,51 @@ struct panels {
     size_t ahead_bytes;
 };
 
-/* Groups [g0, g1) of tiles from row [row] on, [n] rows, times panels. */
+/* A piece of the inputs from [k] on of the panels, for the call-th of [n_calls] calls. */
+static const uint8_t *piece_of(const struct gemm_state *state, const struct panels *panels,
+                               size_t k, size_t inputs, size_t call, size_t n_calls)
+{
+    const size_t nr = (size_t)state->kernels->shape.nr, per_panel = nr / GEMM_NEXT_BYTES;
+    const size_t n_pieces = (panels->end - panels->first) * per_panel;
+    const size_t skipped = n_calls > n_pieces ? n_calls - n_pieces : 0, piece = call - skipped;
+    if (call < skipped || piece >= n_pieces)
+        return NULL;
+    return (const uint8_t *)state->panels[panels->first + piece / per_panel].w + k * nr +
+           piece % per_panel * inputs * GEMM_NEXT_BYTES;
+}
+
+/* Groups [g0, g1) of tiles from row [row] on, [n] rows, times panels; inputs from [next_k] on come
+ * after. */
 static void multiply(const struct gemm_state *state, size_t row, size_t n, uint32_t g0, uint32_t g1,
-                     struct panels *panels)
+                     size_t next_k, struct panels *panels)
 {
     const struct quant_layout *layout = &state->layout;
-    const size_t mr = (size_t)state->kernels->shape.mr, nr = (size_t)state->kernels->shape.nr;
+    const struct gemm_shape *shape = &state->kernels->shape;
+    const size_t mr = (size_t)shape->mr, nr = (size_t)shape->nr;
     const size_t inputs = (size_t)(g1 - g0) * layout->group;
-    for (size_t r = 0; r < n; r += mr) {
-        const int8_t *a =
-            state->a + gemm_tile_bytes(&state->kernels->shape, layout->k_pad) * ((row + r) / mr);
-        const uint8_t *next =
-            (const uint8_t *)a +
-            gemm_tile_bytes(&state->kernels->shape, layout->k_pad + (size_t)g0 * layout->group);
-        for (size_t p = panels->first; p < panels->end; p++) {
+    const size_t n_tiles = (n + mr - 1) / mr, n_panels = panels->end - panels->first;
+    for (size_t t = 0; t < n_tiles; t++) {
+        const int8_t *a = state->a + gemm_tile_bytes(shape, layout->k_pad) * (row / mr + t);
+        const uint8_t *next_tile =
+            (const uint8_t *)a + gemm_tile_bytes(shape, layout->k_pad + (size_t)g0 * layout->group);
+        for (size_t p = 0; p < n_panels; p++) {
+            const uint8_t *next = panels->ahead;
+            if (panels->ahead_bytes == 0)
+                next = p == 0 ? next_tile
+                              : piece_of(state, panels, next_k, inputs, t * (n_panels - 1) + p - 1,
+                                         n_tiles * (n_panels - 1));
             const struct gemm_q8_args args = {
                 .layout = layout,
                 .a = a,
-                .a_scales = state->a_scales + (row + r) * layout->n_groups,
-                .panel = state->panels[p],
+                .a_scales = state->a_scales + (row + t * mr) * layout->n_groups,
+                .panel = state->panels[panels->first + p],
                 .g0 = g0,
                 .g1 = g1,
-                .c = state->c + r * PIECE + p * nr,
+                .c = state->c + t * mr * PIECE + (panels->first + p) * nr,
                 .ldc = PIECE,
                 .first = g0 == 0,
-                .n_rows = (int)(n - r < mr ? n - r : mr),
-                .next = panels->ahead_bytes  ? panels->ahead
-                        : p == panels->first ? next
-                                             : NULL,
+                .n_rows = (int)(n - t * mr < mr ? n - t * mr : mr),
+                .next = next,
             };
             state->kernels->gemm_q8(&args);
             const size_t most = GEMM_NEXT_BYTES * inputs;
@@ -165,9 +182,12 @@ static void multiply_all(const struct gemm_state *state, struct panels panels)
     const uint32_t n_groups = state->layout.n_groups, chunk = K_CHUNK / state->layout.group;
     for (size_t row = 0; row < state->n_rows; row += ROW_CHUNK) {
         const size_t left = state->n_rows - row;
-        for (uint32_t g = 0; g < n_groups; g += chunk)
+        for (uint32_t g = 0; g < n_groups; g += chunk) {
+            const bool last = g + chunk >= n_groups;
             multiply(state, row, left < ROW_CHUNK ? left : ROW_CHUNK, g,
-                     g + chunk < n_groups ? g + chunk : n_groups, &panels);
+                     last ? n_groups : g + chunk,
+                     last ? 0 : (size_t)(g + chunk) * state->layout.group, &panels);
+        }
     }
 }
 

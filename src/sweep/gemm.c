@@ -214,29 +214,55 @@ static const uint8_t *tile_at(const struct gemm_job *job, const struct packed *i
                : NULL;
 }
 
-/* [n_rows] rows from tile [tile] on times panels [first, first + n_panels), inputs [k0, k1). While
- * a tile meets the panels, what comes after is fetched: the blocks ahead, then the next tile. */
+/* Panels [first, first + n_panels) and their inputs [k0, k1): what stays in the second-level cache
+ * while all tiles meet it. */
+struct chunk {
+    size_t first, n_panels;
+    uint32_t k0, k1;
+};
+
+/* A piece of the panels of [chunk], for the call-th of [n_calls] calls that can fetch one; they are
+ * wanted after the last, and lie far where panels do not all fit the cache. NULL: none now. */
+static const uint8_t *piece_of(const struct gemm_job *job, const struct scratch *scratch,
+                               const struct chunk *chunk, size_t call, size_t n_calls)
+{
+    size_t nr = (size_t)job->sweep->shape.kernels->shape.nr, per_panel = nr / GEMM_NEXT_BYTES;
+    size_t n_pieces = chunk->n_panels * per_panel;
+    size_t skipped = n_calls > n_pieces ? n_calls - n_pieces : 0, piece = call - skipped;
+    if (call < skipped || piece >= n_pieces)
+        return NULL;
+    size_t n_inputs = chunk->k1 - chunk->k0;
+    return (const uint8_t *)panel_at(job, scratch, chunk->first + piece / per_panel).w +
+           chunk->k0 * nr + piece % per_panel * n_inputs * GEMM_NEXT_BYTES;
+}
+
+/* [n_rows] rows from tile [tile] on times a chunk. While a tile meets the panels, what comes after
+ * is fetched: the blocks ahead, or the next tile and panels of the next chunk. */
 static void multiply_chunk(const struct gemm_job *job, struct scratch *scratch, size_t tile,
-                           size_t n_rows, size_t first, size_t n_panels, size_t stride, uint32_t k0,
-                           uint32_t k1, struct ahead *ahead)
+                           size_t n_rows, const struct chunk *chunk, const struct chunk *after,
+                           size_t stride, struct ahead *ahead)
 {
     const struct packed *input = sweep_packed(job->sweep, job->step->src);
     size_t mr = (size_t)job->sweep->shape.kernels->shape.mr;
     size_t nr = (size_t)job->sweep->shape.kernels->shape.nr, n_tiles = div_up(n_rows, mr);
     for (size_t t = 0; t < n_tiles; t++) {
         size_t next_tile = t + 1 < n_tiles ? tile + t + 1 : tile;
-        uint32_t next_k = t + 1 < n_tiles ? k0 : k1 < job->layout.k_pad ? k1 : 0;
-        for (size_t p = 0; p < n_panels; p++) {
-            const uint8_t *next = take_ahead(ahead, k0, k1);
+        uint32_t next_k = t + 1 < n_tiles ? chunk->k0 : after->k0;
+        for (size_t p = 0; p < chunk->n_panels; p++) {
+            const uint8_t *next = take_ahead(ahead, chunk->k0, chunk->k1);
             if (!next && p == 0)
                 next = tile_at(job, input, next_tile, next_k);
+            else if (!next && input->q)
+                next = piece_of(job, scratch, after, t * (chunk->n_panels - 1) + p - 1,
+                                n_tiles * (chunk->n_panels - 1));
             struct block block = {.tile = tile + t,
-                                  .panel = first + p,
+                                  .panel = chunk->first + p,
                                   .n_rows = (int)min_size(mr, n_rows - t * mr),
-                                  .k0 = k0,
-                                  .k1 = k1,
+                                  .k0 = chunk->k0,
+                                  .k1 = chunk->k1,
                                   .next = next,
-                                  .c = scratch->products + t * mr * stride + (first + p) * nr,
+                                  .c =
+                                      scratch->products + t * mr * stride + (chunk->first + p) * nr,
                                   .stride = stride};
             multiply_block(job, scratch, input, &block);
         }
@@ -249,12 +275,25 @@ static void multiply(const struct gemm_job *job, struct scratch *scratch, size_t
 {
     const struct quant_layout *layout = &job->layout;
     uint32_t k_end = job->sweep->shape.exact ? layout->k : layout->k_pad;
-    uint32_t chunk =
+    uint32_t n_inputs =
         job->sweep->shape.exact ? K_CHUNK / 4 : (uint32_t)round_down(K_CHUNK, layout->group);
-    for (uint32_t k = 0; k < k_end; k += chunk)
-        for (size_t p = first; p < end; p += PANELS_PER_BLOCK)
-            multiply_chunk(job, scratch, tile, n_rows, p, min_size(PANELS_PER_BLOCK, end - p),
-                           stride, k, k_end - k < chunk ? k_end : k + chunk, &ahead);
+    size_t n_chunks = div_up(end - first, PANELS_PER_BLOCK) * div_up(k_end, n_inputs);
+    struct chunk chunk = {first, min_size(PANELS_PER_BLOCK, end - first), 0,
+                          (uint32_t)min_size(n_inputs, k_end)};
+    for (size_t i = 0; i < n_chunks; i++) {
+        /* The next panels; then the first ones with the next inputs, of the last inputs the first.
+         */
+        struct chunk after = chunk;
+        after.first += chunk.n_panels;
+        if (after.first == end) {
+            after.first = first;
+            after.k0 = chunk.k1 < k_end ? chunk.k1 : 0;
+            after.k1 = (uint32_t)min_size(after.k0 + n_inputs, k_end);
+        }
+        after.n_panels = min_size(PANELS_PER_BLOCK, end - after.first);
+        multiply_chunk(job, scratch, tile, n_rows, &chunk, &after, stride, &ahead);
+        chunk = after;
+    }
 }
 
 /* ---- Where results go ---- */
