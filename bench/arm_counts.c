@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { K = 4096, K_CHUNK = 1024 /* of sweep/gemm.c */, HEAD_DIM = 128 };
+enum { K = 4096, K_CHUNK = 1024 /* of sweep/products.c */, HEAD_DIM = 128 };
 
 /* Called before and after the work; the script knows it by its name. */
 __attribute__((noinline)) static void counting_mark(void)

@@ -23,7 +23,7 @@ static double run_peak_f32(void *state)
 }
 
 /* GEMM: a work item as the sweep has it, PIECE outputs times all rows, cut for
- * the caches as sweep/gemm.c cuts it: few rows meet each panel as it is
+ * the caches as sweep/products.c cuts it: few rows meet each panel as it is
  * unpacked, and its products fetch what is unpacked after it. Items follow each other through a
  * buffer of weights that is no cache's. */
 

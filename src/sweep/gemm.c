@@ -1,41 +1,11 @@
-/* Matrices: slices of weights times all rows. One work item is a piece of a slice's outputs: its
- * weights are unpacked once into panels, the worker's own or those that the slice keeps from then
- * on, and then multiplied with every row, so workers share nothing but the activations. Three
- * layers, kept apart: unpacking (formats), products (the micro-kernel and its cache blocking), and
- * where results go. */
+/* What a work item is: its weights are unpacked once and multiplied with every row. */
+
+#include "sweep/gemm.h"
 
 #include "base/clock.h"
 #include "base/size.h"
-#include "sweep/steps.h"
 
-#include <math.h>
 #include <string.h>
-
-/* Inputs multiplied before the next panel is taken: a tile of activations of that length stays in
- * the first-level cache. */
-#define K_CHUNK 1024
-/* Panels gone through per tile: together with K_CHUNK they stay in the second-level cache. */
-#define PANELS_PER_BLOCK 4
-
-/* Weights in memory: rows of [k] values of [type]. */
-struct operand {
-    const uint8_t *rows;
-    uint32_t type;
-    uint64_t row_bytes;
-    const struct weight *weight;
-};
-
-struct gemm_job {
-    struct sweep *sweep;
-    const struct step *step;
-    struct operand operands[2]; /* the second is `up` */
-    int n_operands;
-    uint32_t first, n; /* outputs of the slice */
-    uint32_t piece;    /* outputs of an item, of each operand */
-    struct quant_layout layout;
-    uint8_t *kept; /* the panels of all items, where the slice keeps them */
-    bool made;     /* they are there already */
-};
 
 /* ---- Unpacking ---- */
 
@@ -55,8 +25,7 @@ static struct panel_q8 panels_of(const struct gemm_job *job, const struct scratc
                              (int32_t *)(scales + outputs * job->layout.n_groups)};
 }
 
-static struct panel_q8 panel_at(const struct gemm_job *job, const struct scratch *scratch,
-                                size_t panel)
+struct panel_q8 gemm_panel(const struct gemm_job *job, const struct scratch *scratch, size_t panel)
 {
     size_t nr = (size_t)job->sweep->shape.kernels->shape.nr;
     size_t groups = panel * nr * job->layout.n_groups;
@@ -134,252 +103,14 @@ static void unpack_panel(const struct gemm_job *job, struct scratch *scratch,
                           scratch->panel_x + panel * (size_t)kernels->shape.nr * job->layout.k);
     } else {
         struct weight_rows blocks = {blocks_of(rows), operand->row_bytes, rows->n};
-        struct panel_q8 to = panel_at(job, scratch, panel);
+        struct panel_q8 to = gemm_panel(job, scratch, panel);
         finite = kernels->unpack[operand->type](&job->layout, &blocks, &to);
     }
     if (!finite)
         atomic_store(&job->sweep->bad_values, operand->weight->tensor->name);
 }
 
-/* ---- Products ---- */
-
-/* What one call of a micro-kernel multiplies. */
-struct block {
-    size_t tile, panel; /* tile of the input, panel of the scratch */
-    int n_rows;         /* that exist in the tile */
-    uint32_t k0, k1;
-    const uint8_t *next; /* needed next; int8 only */
-    float *c;
-    size_t stride;
-};
-
-/* Blocks that are unpacked after some products, fetched meanwhile: few rows would have to wait for
- * memory once per panel. */
-struct ahead {
-    const uint8_t *blocks;
-    size_t n_bytes; /* that were not asked for yet */
-};
-
-/* What the product of inputs [k0, k1) of a tile and a panel fetches of them; or NULL. */
-static const uint8_t *take_ahead(struct ahead *ahead, uint32_t k0, uint32_t k1)
-{
-    if (ahead->n_bytes == 0)
-        return NULL;
-    const uint8_t *blocks = ahead->blocks;
-    size_t n = min_size(ahead->n_bytes, (size_t)GEMM_NEXT_BYTES * (k1 - k0));
-    ahead->blocks += n;
-    ahead->n_bytes -= n;
-    return blocks;
-}
-
-static void multiply_block(const struct gemm_job *job, const struct scratch *scratch,
-                           const struct packed *input, const struct block *block)
-{
-    const struct kernels *kernels = job->sweep->shape.kernels;
-    const struct quant_layout *layout = &job->layout;
-    size_t mr = (size_t)kernels->shape.mr, nr = (size_t)kernels->shape.nr;
-    if (job->sweep->shape.exact) {
-        struct gemm_f32_args args = {.a = input->x + block->tile * mr * layout->k,
-                                     .w = scratch->panel_x + block->panel * nr * layout->k,
-                                     .k0 = block->k0,
-                                     .k1 = block->k1,
-                                     .c = block->c,
-                                     .ldc = block->stride,
-                                     .first = block->k0 == 0};
-        kernels->gemm_f32(&args);
-    } else {
-        struct gemm_q8_args args = {
-            .layout = layout,
-            .a = input->q + block->tile * gemm_tile_bytes(&kernels->shape, layout->k_pad),
-            .a_scales = input->scales + block->tile * mr * layout->n_groups,
-            .panel = panel_at(job, scratch, block->panel),
-            .g0 = block->k0 / layout->group,
-            .g1 = block->k1 / layout->group,
-            .c = block->c,
-            .ldc = block->stride,
-            .first = block->k0 == 0,
-            .n_rows = block->n_rows,
-            .next = block->next};
-        kernels->gemm_q8(&args);
-    }
-}
-
-/* Where the inputs from [k] on of tile [tile] lie; NULL unless they are int8. */
-static const uint8_t *tile_at(const struct gemm_job *job, const struct packed *input, size_t tile,
-                              uint32_t k)
-{
-    const struct gemm_shape *shape = &job->sweep->shape.kernels->shape;
-    return input->q
-               ? (const uint8_t *)input->q + gemm_tile_bytes(shape, tile * job->layout.k_pad + k)
-               : NULL;
-}
-
-/* Panels [first, first + n_panels) and their inputs [k0, k1): what stays in the second-level cache
- * while all tiles meet it. */
-struct chunk {
-    size_t first, n_panels;
-    uint32_t k0, k1;
-};
-
-/* A piece of the panels of [chunk], for the call-th of [n_calls] calls that can fetch one; they are
- * wanted after the last, and lie far where panels do not all fit the cache. NULL: none now. */
-static const uint8_t *piece_of(const struct gemm_job *job, const struct scratch *scratch,
-                               const struct chunk *chunk, size_t call, size_t n_calls)
-{
-    size_t nr = (size_t)job->sweep->shape.kernels->shape.nr, per_panel = nr / GEMM_NEXT_BYTES;
-    size_t n_pieces = chunk->n_panels * per_panel;
-    size_t skipped = n_calls > n_pieces ? n_calls - n_pieces : 0, piece = call - skipped;
-    if (call < skipped || piece >= n_pieces)
-        return NULL;
-    size_t n_inputs = chunk->k1 - chunk->k0;
-    return (const uint8_t *)panel_at(job, scratch, chunk->first + piece / per_panel).w +
-           chunk->k0 * nr + piece % per_panel * n_inputs * GEMM_NEXT_BYTES;
-}
-
-/* [n_rows] rows from tile [tile] on times a chunk. While a tile meets the panels, what comes after
- * is fetched: the blocks ahead, or the next tile and panels of the next chunk. */
-static void multiply_chunk(const struct gemm_job *job, struct scratch *scratch, size_t tile,
-                           size_t n_rows, const struct chunk *chunk, const struct chunk *after,
-                           size_t stride, struct ahead *ahead)
-{
-    const struct packed *input = sweep_packed(job->sweep, job->step->src);
-    size_t mr = (size_t)job->sweep->shape.kernels->shape.mr;
-    size_t nr = (size_t)job->sweep->shape.kernels->shape.nr, n_tiles = div_up(n_rows, mr);
-    for (size_t t = 0; t < n_tiles; t++) {
-        size_t next_tile = t + 1 < n_tiles ? tile + t + 1 : tile;
-        uint32_t next_k = t + 1 < n_tiles ? chunk->k0 : after->k0;
-        for (size_t p = 0; p < chunk->n_panels; p++) {
-            const uint8_t *next = take_ahead(ahead, chunk->k0, chunk->k1);
-            if (!next && p == 0)
-                next = tile_at(job, input, next_tile, next_k);
-            else if (!next && input->q)
-                next = piece_of(job, scratch, after, t * (chunk->n_panels - 1) + p - 1,
-                                n_tiles * (chunk->n_panels - 1));
-            struct block block = {.tile = tile + t,
-                                  .panel = chunk->first + p,
-                                  .n_rows = (int)min_size(mr, n_rows - t * mr),
-                                  .k0 = chunk->k0,
-                                  .k1 = chunk->k1,
-                                  .next = next,
-                                  .c =
-                                      scratch->products + t * mr * stride + (chunk->first + p) * nr,
-                                  .stride = stride};
-            multiply_block(job, scratch, input, &block);
-        }
-    }
-}
-
-/* [n_rows] rows from tile [tile] on times panels [first, end). */
-static void multiply(const struct gemm_job *job, struct scratch *scratch, size_t tile,
-                     size_t n_rows, size_t first, size_t end, size_t stride, struct ahead ahead)
-{
-    const struct quant_layout *layout = &job->layout;
-    uint32_t k_end = job->sweep->shape.exact ? layout->k : layout->k_pad;
-    uint32_t n_inputs =
-        job->sweep->shape.exact ? K_CHUNK / 4 : (uint32_t)round_down(K_CHUNK, layout->group);
-    size_t n_chunks = div_up(end - first, PANELS_PER_BLOCK) * div_up(k_end, n_inputs);
-    struct chunk chunk = {first, min_size(PANELS_PER_BLOCK, end - first), 0,
-                          (uint32_t)min_size(n_inputs, k_end)};
-    for (size_t i = 0; i < n_chunks; i++) {
-        /* The next panels; then the first ones with the next inputs, of the last inputs the first.
-         */
-        struct chunk after = chunk;
-        after.first += chunk.n_panels;
-        if (after.first == end) {
-            after.first = first;
-            after.k0 = chunk.k1 < k_end ? chunk.k1 : 0;
-            after.k1 = (uint32_t)min_size(after.k0 + n_inputs, k_end);
-        }
-        after.n_panels = min_size(PANELS_PER_BLOCK, end - after.first);
-        multiply_chunk(job, scratch, tile, n_rows, &chunk, &after, stride, &ahead);
-        chunk = after;
-    }
-}
-
-/* ---- Where results go ---- */
-
-/* One row of products gets bias and low-rank terms: y += b + sum over ranks of t[r] * B[r]. [t] is
- * this row of LOWRANK, past other operands' ranks. */
-static void finish_row(const struct gemm_job *job, const struct weight *weight, const float *t,
-                       uint32_t first, uint32_t n, float *y)
-{
-    axpy_fn *axpy = job->sweep->shape.kernels->axpy;
-    if (weight->bias)
-        axpy(1.0f, weight->bias + first, y, n);
-    for (uint32_t r = 0; r < weight->lowrank.rank; r++)
-        axpy(t[r], weight->lowrank.b + (size_t)r * weight->n + first, y, n);
-}
-
-static const float *lowrank_row(const struct sweep *sweep, size_t row)
-{
-    return sweep->lowrank + row * sweep->shape.network->lowrank_width;
-}
-
-/* Products of rows [row, row + n_rows) and outputs [first, first + n): stored or added to dst. */
-static void put_rows(const struct gemm_job *job, struct scratch *scratch, size_t row, size_t n_rows,
-                     size_t stride, uint32_t first, uint32_t n)
-{
-    struct sweep *sweep = job->sweep;
-    const struct weight *weight = job->step->weight;
-    float *dst = sweep_floats(sweep, job->step->dst);
-    size_t width = sweep_width(sweep, job->step->dst);
-    for (size_t i = 0; i < n_rows; i++) {
-        float *y = scratch->products + i * stride;
-        finish_row(job, weight, lowrank_row(sweep, row + i), first, n, y);
-        float *to = dst + (row + i) * width + first;
-        if (job->step->result == RESULT_ADD)
-            sweep->shape.kernels->axpy(1.0f, y, to, n);
-        else
-            memcpy(to, y, n * sizeof *to);
-    }
-}
-
-/* Gate and up side by side -> packed input of the down matrix, a group of its columns at once. */
-static void put_swiglu(const struct gemm_job *job, struct scratch *scratch, size_t row,
-                       size_t n_rows, size_t stride, size_t up_column, uint32_t first, uint32_t n)
-{
-    struct sweep *sweep = job->sweep;
-    const struct kernels *kernels = sweep->shape.kernels;
-    const struct weight *gate = job->step->weight, *up = job->step->up;
-    for (size_t i = 0; i < n_rows; i++) {
-        float *y = scratch->products + i * stride;
-        const float *t = lowrank_row(sweep, row + i);
-        finish_row(job, gate, t, first, n, y);
-        finish_row(job, up, t + gate->lowrank.rank, first, n, y + up_column);
-        kernels->swiglu(y, y + up_column, y, n);
-    }
-    size_t mr = (size_t)kernels->shape.mr;
-    bool finite = true;
-    for (size_t i = 0; i < n_rows; i += mr)
-        finite &= pack_columns(sweep, scratch, sweep_packed(sweep, job->step->dst), gate->n,
-                               (row + i) / mr, (int)min_size(mr, n_rows - i),
-                               scratch->products + i * stride, stride, first, n);
-    if (!finite)
-        atomic_store(&sweep->bad_values, "feed-forward");
-}
-
-static void read_rows(const struct gemm_job *job, struct scratch *scratch, int worker, size_t row,
-                      size_t n_rows, size_t stride, uint32_t first, uint32_t n)
-{
-    for (size_t i = 0; i < n_rows; i++)
-        finish_row(job, job->step->weight, lowrank_row(job->sweep, row + i), first, n,
-                   scratch->products + i * stride);
-    head_reduce(job->sweep, worker, (uint32_t)row, (uint32_t)n_rows, first, n, scratch->products,
-                stride);
-}
-
-/* Rows [row, row + n_rows) of the item's products, all of its panels, go where they belong. */
-static void put(const struct gemm_job *job, struct scratch *scratch, int worker, size_t row,
-                size_t n_rows, size_t n_panels, uint32_t first, uint32_t n)
-{
-    size_t stride = n_panels * (size_t)job->sweep->shape.kernels->shape.nr;
-    if (job->step->result == RESULT_SWIGLU)
-        put_swiglu(job, scratch, row, n_rows, stride, stride / 2, first, n);
-    else if (job->step->result == RESULT_READ)
-        read_rows(job, scratch, worker, row, n_rows, stride, first, n);
-    else
-        put_rows(job, scratch, row, n_rows, stride, first, n);
-}
+/* ---- Items ---- */
 
 /* What is needed after panel [panel] of the item: the blocks, or kept weights, of its next panel,
  * or of the first one of the item that this worker probably takes next. */
@@ -422,8 +153,8 @@ static void gemm_item(void *arg, size_t item, int worker)
         uint64_t unpacked = clock_ns();
         scratch->unpack_ns += unpacked - begun;
         if (few) {
-            multiply(job, scratch, 0, all, panel, panel + 1, stride,
-                     ahead_of(job, scratch, item, panel, n_panels));
+            gemm_multiply(job, scratch, 0, all, panel, panel + 1, stride,
+                          ahead_of(job, scratch, item, panel, n_panels));
             scratch->products_ns += clock_ns() - unpacked;
         }
     }
@@ -431,10 +162,11 @@ static void gemm_item(void *arg, size_t item, int worker)
         size_t n_rows = min_size(SWEEP_ROW_CHUNK, all - row);
         if (!few) {
             uint64_t begun = clock_ns();
-            multiply(job, scratch, row / mr, n_rows, 0, n_panels, stride, (struct ahead){NULL, 0});
+            gemm_multiply(job, scratch, row / mr, n_rows, 0, n_panels, stride,
+                          (struct ahead){NULL, 0});
             scratch->products_ns += clock_ns() - begun;
         }
-        put(job, scratch, worker, row, n_rows, n_panels, first, n);
+        gemm_put(job, scratch, worker, row, n_rows, n_panels, first, n);
     }
 }
 
@@ -495,8 +227,8 @@ static void lowrank_item(void *arg, size_t item, int worker)
             struct rows_of rows = rows_of_panel(job, at, n, panel);
             unpack_panel(job, scratch, &rows, panel);
         }
-        multiply(job, scratch, row / mr, n_rows, 0, n_panels, n_panels * nr,
-                 (struct ahead){NULL, 0});
+        gemm_multiply(job, scratch, row / mr, n_rows, 0, n_panels, n_panels * nr,
+                      (struct ahead){NULL, 0});
         for (size_t i = 0; i < n_rows; i++)
             memcpy(sweep->lowrank + (row + i) * width + job->first + at,
                    scratch->products + i * n_panels * nr, n * sizeof(float));
