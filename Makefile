@@ -136,7 +136,7 @@ tests: $(TESTS) $(TOOLS) $(KILL_AT) $(B)/trawl  ## build every test program
 objects: $(call obj,$(LIB_SRC) $(CLI_SRC) $(SUPPORT_SRC) $(TEST_SRC))
 fuzzers: $(FUZZERS)
 
-check: tests  ## unit, kernels, engine and cli on tiny models (about a minute)
+check: tests  ## unit, kernels, engine and cli on tiny models (two minutes)
 	@BUILD=$(BUILD) T="$(T)" tools/run_tests.sh $(TESTS)
 
 test:  ## install what is missing, then every test at every level: what CI runs
