@@ -196,17 +196,24 @@ static struct trawl_stats stats_of(uint64_t rows, uint64_t n_rows, uint64_t byte
                                          .bytes_per_sweep = bytes}};
 }
 
+/* What a run like [stats], with the rates that it had, would take beside such a disk. */
+static struct estimate estimate_of(const struct trawl_stats *stats, double disk_bytes_per_s)
+{
+    struct work work = work_of(stats, &info);
+    struct estimate estimate = {.rates = {.compute = rates_of(stats, &work),
+                                          .compute_origin = RATES_OF_MODEL,
+                                          .disk_bytes_per_s = disk_bytes_per_s}};
+    estimate_compute(&estimate, stats, &info);
+    return estimate;
+}
+
 TEST(rates_of_a_run_give_it_back)
 {
     struct trawl_stats stats = stats_of(50000, 900, UINT64_C(4500000000));
     stats.seconds_compute = 5000;
     stats.seconds_unpacking = 400;
     stats.seconds_attention = 600;
-    struct work work = work_of(&stats, &info);
-    struct estimate estimate = {.rates = {.compute = rates_of(&stats, &work),
-                                          .compute_origin = RATES_OF_MODEL,
-                                          .disk_bytes_per_s = 1e9}};
-    estimate_compute(&estimate, &stats, &info);
+    struct estimate estimate = estimate_of(&stats, 1e9);
     CHECK_NEAR(estimate.seconds_compute, 5000, 1e-6);
     CHECK_NEAR(estimate.seconds_disk, 4.5 * 56, 1e-9);
     CHECK(!estimate.disk_bound);
@@ -228,16 +235,11 @@ TEST(what_stays_is_read_and_unpacked_once)
     stats.plan.bytes_per_sweep /= 4;
     stats.plan.kept_weights = (stats.plan.layer_weights + stats.plan.head_weights) / 2;
     stats.seconds_compute = stats.seconds_unpacking = 51; /* 2 s the first sweep, 1 s the others */
-    struct work work = work_of(&stats, &info);
-    struct estimate estimate = {.rates = {.compute = rates_of(&stats, &work),
-                                          .compute_origin = RATES_OF_MODEL,
-                                          .disk_bytes_per_s = 1e9}};
-    estimate_compute(&estimate, &stats, &info);
+    struct estimate estimate = estimate_of(&stats, 1e9);
     CHECK_NEAR(estimate.seconds_compute, 51, 1e-6);
     CHECK_NEAR(estimate.seconds_disk, 4 + 49, 1e-9);
     CHECK_NEAR(estimate.seconds, 4 + 49 * 1 + 0.25, 1e-6);
-    estimate.rates.disk_bytes_per_s = 1e10;
-    estimate_compute(&estimate, &stats, &info);
+    estimate = estimate_of(&stats, 1e10);
     CHECK_NEAR(estimate.seconds, 2 + 49 * 1 + 0.25, 1e-6);
 }
 
