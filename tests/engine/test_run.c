@@ -194,6 +194,38 @@ TEST(fewer_threads_where_memory_is_short)
         SKIP("one core");
 }
 
+/* Also where all slices nearly fit: floats stay as panels, and are read through the ring once. */
+TEST(a_plan_has_no_more_than_its_budget)
+{
+    static const enum tensor_type types[] = {TENSOR_F32, TENSOR_Q4_K};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        struct trawl_model *model = open_tiny(
+            &(struct tiny_model){.type = types[i], .n_layers = 4, .dim = 768, .n_heads = 8});
+        REQUIRE(model != NULL);
+        struct trawl_run_options options = {.memory_bytes = 1, .n_threads = 2, .n_rows = 600};
+        struct trawl_plan plan;
+        struct error err = {0};
+        int n_partly = 0, n_whole = 0;
+        CHECK_INT(trawl_plan(model, &options, 512, &plan, &err), -1);
+        options.memory_bytes = plan.least_bytes + MIB;
+        for (; n_whole < 3 && options.memory_bytes < BUDGET; options.memory_bytes += MIB / 2) {
+            if (trawl_plan(model, &options, 512, &plan, &err) < 0)
+                continue; /* fewer rows than asked for */
+            check_case("type %zu, %llu bytes", i, (unsigned long long)options.memory_bytes);
+            CHECK(plan.process_bytes + plan.model_bytes + plan.ring_bytes + plan.scratch_bytes +
+                      plan.rows_bytes + plan.input_bytes + plan.pinned_bytes <=
+                  options.memory_bytes);
+            bool whole = plan.bytes_per_sweep == 0;
+            n_partly += plan.pinned_bytes > 0 && !whole;
+            n_whole += whole;
+            if (whole)
+                CHECK((plan.ring_bytes > 0) == (types[i] == TENSOR_F32));
+        }
+        CHECK(n_partly > 3 && n_whole == 3);
+        trawl_model_close(model);
+    }
+}
+
 TEST(same_bits_whatever_memory_rows_threads_reader_order_and_neighbours)
 {
     static const struct tiny_model models[] = {

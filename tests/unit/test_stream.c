@@ -223,6 +223,69 @@ TEST(every_reader_gives_the_bytes_of_the_file)
     }
 }
 
+static uint32_t asked_bytes[64];
+static size_t n_asked;
+
+static int record_and_submit(void *reader, const struct reader_request *request, struct error *err)
+{
+    if (n_asked < sizeof asked_bytes / sizeof *asked_bytes)
+        asked_bytes[n_asked++] = request->n_bytes;
+    return reader_find("pread")->submit(reader, request, err);
+}
+
+/* Parts larger than a request: a small rest would cost the disk as much as a whole one. */
+TEST(parts_are_read_by_few_equal_requests)
+{
+    enum { LIMIT = STREAM_REQUEST_BYTES, PAGE = 4096 };
+    static const struct slice slices[] = {
+        {.n_parts = 1, .parts = {{0, 100, LIMIT - PAGE}}}, /* pages around it are one request */
+        {.n_parts = 1, .parts = {{0, PAGE, LIMIT + 1}}},
+        {.n_parts = 2, .parts = {{0, 5000, 2 * LIMIT}, {0, 3 * LIMIT + 7, 3 * LIMIT + PAGE}}},
+    };
+    struct scene scene = {.n_slices = sizeof slices / sizeof *slices};
+    struct error err;
+    const size_t n_bytes = 7 * LIMIT;
+    char path[600];
+    snprintf(path, sizeof path, "%s/large", check_tmp_dir());
+    scene.content[0] = malloc(n_bytes);
+    for (size_t i = 0; i < n_bytes; i++)
+        scene.content[0][i] = (uint8_t)(i * 2654435761u >> 13);
+    write_file(path, scene.content[0], n_bytes);
+    REQUIRE(file_open(&scene.files[0], path, &err) == 0);
+    scene.file_list[0] = &scene.files[0];
+    memcpy(scene.slices, slices, sizeof slices);
+    struct reader_ops recording = *reader_find("pread");
+    recording.submit = record_and_submit;
+    struct stream_options options = scene_options(&scene);
+    options.n_files = 1;
+    options.reader = &recording;
+    n_asked = 0;
+    struct stream *stream = stream_open(&options, &err);
+    REQUIRE(stream != NULL);
+    CHECK_INT(run_sweep(&scene, stream, false, &err), 0);
+    static const struct {
+        uint64_t n_bytes;
+        size_t n;
+    } expected[] = {
+        {LIMIT, 1}, {LIMIT + PAGE, 2}, {2 * LIMIT + PAGE, 3}, {3 * LIMIT + 2 * PAGE, 4}};
+    size_t at = 0;
+    for (size_t e = 0; e < sizeof expected / sizeof *expected; e++) {
+        uint64_t sum = 0;
+        for (size_t i = 0; i < expected[e].n; i++, at++) {
+            check_case("part %zu, request %zu", e, i);
+            CHECK_NEAR(asked_bytes[at], (double)expected[e].n_bytes / (double)expected[e].n,
+                       4.0 * PAGE);
+            sum += asked_bytes[at];
+        }
+        CHECK_UINT(sum, expected[e].n_bytes);
+    }
+    CHECK_UINT(n_asked, at);
+    stream_close(stream);
+    file_close(&scene.files[0]);
+    free(scene.content[0]);
+    CHECK_UINT(memory_used(&scene.memory), 0);
+}
+
 TEST(several_slices_may_be_held)
 {
     struct rng rng = rng_make(check_seed());
